@@ -1,0 +1,193 @@
+/* policy/host_name.c - a host name in wire format. */
+#include "policy/host_name.h"
+#include "base/address.h"
+#include "base/reader.h"
+#include "base/text.h"
+
+#include <string.h>
+
+/* What a byte may be in a label. */
+enum byte_class { OTHER = 0, PLAIN, HYPHEN, UNDERSCORE };
+
+static enum byte_class classify(uint8_t byte)
+{
+    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+        (byte >= '0' && byte <= '9'))
+        return PLAIN;
+    if (byte == '-')
+        return HYPHEN;
+    return byte == '_' ? UNDERSCORE : OTHER;
+}
+
+/* RFC 4343: case is folded for ASCII letters alone. */
+static uint8_t fold(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
+}
+
+static bool label_is_plain(const uint8_t *label, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        enum byte_class class = classify(label[i]);
+        if (class != PLAIN && class != HYPHEN)
+            return false;
+    }
+    return label[0] != '-' && label[size - 1] != '-';
+}
+
+/* Appends one label of `size` (1 to 63) bytes, folded. False when the name gets too long. */
+static bool append_label(struct host_name *name, const uint8_t *label, size_t size)
+{
+    if (name->size + 1 + size + 1 > HOST_NAME_WIRE_MAX) /* the root's label comes too */
+        return false;
+    name->wire[name->size] = (uint8_t)size;
+    for (size_t i = 0; i < size; i++)
+        name->wire[name->size + 1 + i] = fold(label[i]);
+    if (name->plain_labels == name->label_count && label_is_plain(label, size))
+        name->plain_labels++;
+    name->label_count++;
+    name->size = (uint8_t)(name->size + 1 + size);
+    return true;
+}
+
+static void append_root(struct host_name *name)
+{
+    name->wire[name->size++] = 0;
+}
+
+static enum host_name_status check_label(const uint8_t *label, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (label[i] >= 0x80)
+            return HOST_NAME_NOT_ASCII;
+        if (classify(label[i]) == OTHER)
+            return HOST_NAME_BAD_BYTE;
+    }
+    if (size == 0)
+        return HOST_NAME_EMPTY_LABEL;
+    if (size > HOST_NAME_LABEL_MAX)
+        return HOST_NAME_LABEL_TOO_LONG;
+    return label[0] == '-' || label[size - 1] == '-' ? HOST_NAME_BAD_HYPHEN : HOST_NAME_OK;
+}
+
+/* WHATWG URL 3.5, "ends in a number": clients read such a host as an IPv4 address, be it 127.1 or
+ * 0x7f.1. */
+static bool label_is_number(const uint8_t *label, size_t size)
+{
+    bool is_hex = size >= 2 && label[0] == '0' && (label[1] | 0x20) == 'x';
+    for (size_t i = is_hex ? 2 : 0; i < size; i++) {
+        bool is_digit = label[i] >= '0' && label[i] <= '9';
+        bool is_hex_letter = (label[i] | 0x20) >= 'a' && (label[i] | 0x20) <= 'f';
+        if (!is_digit && !(is_hex && is_hex_letter))
+            return false;
+    }
+    return true;
+}
+
+/* An IPv6 address has bytes that no host name has; say what it is rather than that. */
+static bool is_ipv6_address(const char *text, size_t size)
+{
+    char copy[64];
+    struct ip_address address;
+    const char *bracket = text[0] == '[' ? memchr(text, ']', size) : NULL;
+    if (bracket != NULL) { /* a port may follow */
+        text++;
+        size = (size_t)(bracket - text);
+    }
+    if (size >= sizeof(copy) || memchr(text, ':', size) == NULL)
+        return false;
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    return strlen(copy) == size && ip_address_parse(copy, &address);
+}
+
+enum host_name_status host_name_parse(const char *text, size_t size, struct host_name *ret_name)
+{
+    struct host_name name = { 0 };
+    const uint8_t *at = (const uint8_t *)text, *end = at + size, *last_label = at;
+    if (size == 0)
+        return HOST_NAME_EMPTY;
+    if (is_ipv6_address(text, size))
+        return HOST_NAME_IS_ADDRESS;
+    for (;;) {
+        const uint8_t *dot = memchr(at, '.', (size_t)(end - at));
+        size_t label_size = (size_t)((dot != NULL ? dot : end) - at);
+        enum host_name_status status = check_label(at, label_size);
+        if (status != HOST_NAME_OK)
+            return status;
+        if (!append_label(&name, at, label_size))
+            return HOST_NAME_TOO_LONG;
+        last_label = at;
+        if (dot == NULL)
+            break;
+        at = dot + 1;
+    }
+    if (label_is_number(last_label, (size_t)(end - last_label)))
+        return HOST_NAME_IS_ADDRESS;
+    append_root(&name);
+    *ret_name = name;
+    return HOST_NAME_OK;
+}
+
+bool host_name_read(struct reader *reader, struct host_name *ret_name)
+{
+    ret_name->size = ret_name->label_count = ret_name->plain_labels = 0;
+    for (;;) {
+        size_t size = reader_uint(reader, 1);
+        if (reader->failed)
+            return false;
+        if (size == 0)
+            break;
+        if (size > HOST_NAME_LABEL_MAX) /* a pointer (RFC 1035 4.1.4) or an unknown label type */
+            return false;
+        const uint8_t *label = reader_take(reader, size);
+        if (label == NULL || !append_label(ret_name, label, size))
+            return false;
+    }
+    append_root(ret_name);
+    return true;
+}
+
+bool host_name_is_printable(const struct host_name *name)
+{
+    for (size_t at = 0; name->wire[at] != 0; at += 1u + name->wire[at])
+        if (check_label(name->wire + at + 1, name->wire[at]) != HOST_NAME_OK)
+            return false;
+    return name->label_count > 0;
+}
+
+/* Adds a label: runs of what a host name may hold as they are, all else escaped. */
+static void add_label(const uint8_t *label, size_t size, struct text *text)
+{
+    size_t run = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (classify(label[i]) != OTHER) {
+            run++;
+            continue;
+        }
+        text_add_bytes(text, label + i - run, run);
+        text_add_format(text, "\\%03u", label[i]);
+        run = 0;
+    }
+    text_add_bytes(text, label + size - run, run);
+}
+
+void host_name_add_to(const struct host_name *name, struct text *text)
+{
+    if (name->label_count == 0)
+        text_add(text, ".");
+    for (size_t at = 0; name->wire[at] != 0; at += 1u + name->wire[at]) {
+        if (at > 0)
+            text_add(text, ".");
+        add_label(name->wire + at + 1, name->wire[at], text);
+    }
+}
+
+const uint8_t *host_name_suffix(const struct host_name *name, unsigned labels, size_t *ret_size)
+{
+    size_t at = 0;
+    for (; labels > 0; labels--)
+        at += 1u + name->wire[at];
+    *ret_size = name->size - at;
+    return name->wire + at;
+}

@@ -1,0 +1,91 @@
+/* policy/name_table.h - names to rules: the table inside a policy. Private to policy/.
+ * An open-addressing hash table of names in wire format. Each name (a "node") has a list of rules
+ * and a count of the allowed names below it. Names are hashed label by label from the root, with a
+ * key of this process, so one pass over a question's name gives the hashes of all its suffixes; a
+ * hit always compares the whole name. Changed by one thread while it is built; read by all, without
+ * a lock, once its policy is published. */
+#pragma once
+#include "base/siphash.h"
+#include "policy/rule.h"
+
+#include <stdatomic.h>
+
+#define TABLE_NONE UINT32_MAX
+
+struct table_rule {
+    int64_t id; /* 0: taken out */
+    int64_t expires_at;
+    uint32_t node;
+    uint32_t next; /* in the node's list; TABLE_NONE ends it */
+    uint16_t port;
+    uint8_t pattern; /* enum pattern_kind */
+    uint8_t action;  /* enum rule_action */
+};
+
+struct table_node {
+    uint32_t name_at; /* in `names` */
+    uint32_t first_rule;
+    uint32_t below;      /* allowed patterns for names below this one */
+    uint32_t changed_at; /* version of the policy that changed it last; an overlay's nodes only */
+    uint8_t name_size;
+};
+
+struct table_slot {
+    uint32_t tag;  /* the hash's upper half: most other names end here */
+    uint32_t node; /* TABLE_NONE: free */
+};
+
+struct name_table {
+    atomic_uint references;
+    struct siphash_key key;
+    uint8_t *names;
+    size_t names_size, names_capacity;
+    struct table_node *nodes;
+    uint32_t node_count, node_capacity;
+    struct table_rule *rules;
+    uint32_t rule_count, rule_capacity;
+    uint32_t dead_rule_count;
+    struct table_slot *slots;
+    uint32_t slot_mask; /* slots less one; a power of two less one */
+};
+
+/* The hashes of a name's suffixes, and where each begins in `wire`. [0] is the whole name. */
+struct name_hashes {
+    uint64_t hash[HOST_NAME_LABELS_MAX];
+    uint8_t at[HOST_NAME_LABELS_MAX];
+};
+void name_hashes_compute(const struct siphash_key *key, const struct host_name *name,
+                         struct name_hashes *ret_hashes);
+
+/* An empty table. NULL when out of memory. */
+struct name_table *name_table_new(const struct siphash_key *key);
+/* A copy that may be changed. NULL when out of memory. */
+struct name_table *name_table_copy(const struct name_table *table);
+struct name_table *name_table_ref(struct name_table *table);
+/* NULL is fine; returns NULL. */
+struct name_table *name_table_unref(struct name_table *table);
+/* Gives memory back that growing left over. */
+void name_table_trim(struct name_table *table);
+
+/* The node of a suffix, or TABLE_NONE. */
+uint32_t name_table_find(const struct name_table *table, const uint8_t *wire, size_t size,
+                         uint64_t hash);
+
+/* Adds a node without rules whose name is `size` bytes of `names` from `name_at`. TABLE_NONE when
+ * out of memory. */
+uint32_t name_table_add_node(struct name_table *table, uint32_t name_at, size_t size,
+                             uint64_t hash);
+/* Appends bytes to `names`; returns where, or TABLE_NONE when out of memory. */
+uint32_t name_table_add_name(struct name_table *table, const uint8_t *wire, size_t size);
+/* Adds a rule to its node's list. False when out of memory. */
+bool name_table_add_rule(struct name_table *table, const struct table_rule *rule);
+/* Takes a rule out of its node's list. */
+void name_table_remove_rule(struct name_table *table, uint32_t rule);
+
+/* The rule that decides at `node` for `pattern` and `port` at `now_s`: deny before allow, then the
+ * lowest id. NULL: none. */
+const struct table_rule *name_table_winner(const struct name_table *table, uint32_t node,
+                                           enum pattern_kind pattern, uint16_t port, int64_t now_s);
+
+/* The name of a node. */
+struct host_name name_table_name(const struct name_table *table, uint32_t node);

@@ -1,0 +1,59 @@
+/* policy/policy.h - the compiled rules and settings, and the questions asked of them.
+ * Immutable once published, so any thread reads it without a lock; lifetime is counted: whoever
+ * keeps a pointer holds a reference. Pure: no I/O and no clock in here, the caller passes the time
+ * it means.
+ *
+ * Inside are two tables of names: a big base that many policies share, and a small overlay with the
+ * names that changed since the base was built. A name in the overlay hides the same name in the
+ * base. */
+#pragma once
+#include "policy/rule.h"
+#include "policy/settings.h"
+
+struct policy;
+
+/* The ports clients believe they connect to: those of the gate's listeners. The resolver answers a
+ * name that is allowed on any of them. */
+enum { POLICY_PORTS_MAX = 16 };
+struct policy_ports {
+    uint16_t port[POLICY_PORTS_MAX];
+    uint32_t count;
+};
+
+/* Who asks, for which name. */
+struct policy_question {
+    struct ip_address client;
+    const struct host_name *name;
+};
+
+/* May this client connect to this name on this port at `now_s` (Unix seconds)? Never fails,
+ * allocates nothing. */
+struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
+                             uint16_t port, int64_t now_s);
+
+/* May this client learn this name, that is, connect to it on a port that has a listener?
+ * REASON_PARENT where the name itself is denied but lies above one that is allowed to this client
+ * (RFC 8020). */
+struct verdict policy_decide_lookup(const struct policy *policy,
+                                    const struct policy_question *question, int64_t now_s);
+
+/* Borrowed, as long as the policy lives. */
+const struct settings *policy_settings(const struct policy *policy);
+
+/* Rises with every policy that one process makes; 0 is the policy before the first load, which
+ * denies all. */
+uint64_t policy_version(const struct policy *policy);
+
+/* Rules in force. */
+uint64_t policy_rule_count(const struct policy *policy);
+
+/* If another rule in force decides for every client that `rule` could match, sets its id and
+ * returns true. */
+bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule *rule,
+                        int64_t *ret_by_id);
+
+/* Takes one more reference; returns its argument. */
+struct policy *policy_ref(struct policy *policy);
+/* Gives one reference back; the last one frees. NULL is fine. Returns NULL, for `p =
+ * policy_unref(p)`. */
+struct policy *policy_unref(struct policy *policy);

@@ -1,0 +1,66 @@
+/* policy/policy_builder.c - a policy built whole from all its rules. */
+#include "policy/policy_builder.h"
+#include "policy/policy_layout.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct policy_builder {
+    struct policy_ports ports;
+    struct name_table *table;
+};
+
+struct policy_builder *policy_builder_new(const struct policy_ports *ports)
+{
+    struct siphash_key key = siphash_key_random();
+    struct policy_builder *builder = calloc(1, sizeof(*builder));
+    if (builder == NULL)
+        return NULL;
+    builder->ports = *ports;
+    builder->table = name_table_new(&key);
+    if (builder->table == NULL) {
+        policy_builder_free(builder);
+        return NULL;
+    }
+    return builder;
+}
+
+bool policy_builder_add(struct policy_builder *builder, const struct compiled_rule *rule)
+{
+    const struct name_table *table = builder->table;
+    assert(table->rule_count == 0 || table->rules[table->rule_count - 1].id < rule->id);
+    struct table_editor editor = { .table = builder->table, .ports = &builder->ports };
+    uint32_t node;
+    return table_editor_add(&editor, rule, &node);
+}
+
+struct policy *policy_builder_finish(struct policy_builder *builder,
+                                     const struct settings *settings, uint64_t version)
+{
+    struct name_table *base = builder->table;
+    builder->table = NULL;
+    name_table_trim(base);
+    struct policy *policy = policy_on_tables(base, name_table_new(&base->key), &builder->ports);
+    if (policy != NULL) {
+        policy->settings = *settings;
+        policy->version = version;
+        policy->rule_count = base->rule_count;
+    }
+    policy_builder_free(builder);
+    return policy;
+}
+
+void policy_builder_free(struct policy_builder *builder)
+{
+    if (builder == NULL)
+        return;
+    name_table_unref(builder->table);
+    free(builder);
+}
+
+struct policy *policy_deny_all(const struct policy_ports *ports)
+{
+    struct settings settings = settings_default();
+    struct policy_builder *builder = policy_builder_new(ports);
+    return builder != NULL ? policy_builder_finish(builder, &settings, 0) : NULL;
+}

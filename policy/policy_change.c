@@ -1,0 +1,223 @@
+/* policy/policy_change.c - a policy from another and a few changes, and the overlay folded back
+ * into the base. */
+#include "policy/policy_builder.h"
+#include "policy/policy_layout.h"
+
+#include <stdlib.h>
+
+/* An overlay past either is folded into the base: copying it for each edit must stay cheap. */
+enum { OVERLAY_NODES_MAX = 8192, OVERLAY_DEAD_RULES_MAX = 8192 };
+
+static bool append_id(struct rule_ids *ids, size_t *capacity, int64_t id)
+{
+    if (ids->count == *capacity) {
+        size_t grown = *capacity > 0 ? *capacity * 2 : 64;
+        int64_t *moved = realloc(ids->id, grown * sizeof(*moved));
+        if (moved == NULL)
+            return false;
+        ids->id = moved;
+        *capacity = grown;
+    }
+    ids->id[ids->count++] = id;
+    return true;
+}
+
+static bool append_node(struct rule_ids *ids, size_t *capacity, const struct name_table *table,
+                        uint32_t node)
+{
+    uint32_t at = node != TABLE_NONE ? table->nodes[node].first_rule : TABLE_NONE;
+    for (; at != TABLE_NONE; at = table->rules[at].next)
+        if (!append_id(ids, capacity, table->rules[at].id))
+            return false;
+    return true;
+}
+
+static bool apply_change(struct table_editor *editor, const struct rule_change *change,
+                         struct rule_ids *touched, size_t *capacity)
+{
+    uint32_t old_node, new_node = TABLE_NONE;
+    if (!table_editor_remove(editor, change->id, &old_node))
+        return false;
+    if (change->is_in_force && !table_editor_add(editor, &change->rule, &new_node))
+        return false;
+    return append_id(touched, capacity, change->id) &&
+           append_node(touched, capacity, editor->table, old_node) &&
+           (new_node == old_node || append_node(touched, capacity, editor->table, new_node));
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void sort_and_drop_doubles(struct rule_ids *ids)
+{
+    size_t kept = 0;
+    if (ids->count == 0)
+        return;
+    qsort(ids->id, ids->count, sizeof(*ids->id), compare_ids);
+    for (size_t i = 1; i < ids->count; i++)
+        if (ids->id[i] != ids->id[kept])
+            ids->id[++kept] = ids->id[i];
+    ids->count = kept + 1;
+}
+
+/* Marks the nodes of the base that the overlay hides. NULL when out of memory. */
+static bool *hidden_nodes(const struct policy *policy)
+{
+    const struct name_table *base = policy->base, *overlay = policy->overlay;
+    bool *is_hidden = calloc((size_t)base->node_count + 1, sizeof(*is_hidden));
+    for (uint32_t i = 0; is_hidden != NULL && i < overlay->node_count; i++) {
+        struct host_name name = name_table_name(overlay, i);
+        struct name_hashes hashes;
+        name_hashes_compute(&base->key, &name, &hashes);
+        uint32_t node = name_table_find(base, name.wire, name.size, hashes.hash[0]);
+        if (node != TABLE_NONE)
+            is_hidden[node] = true;
+    }
+    return is_hidden;
+}
+
+struct policy *policy_with_changes(const struct policy *from, const struct rule_change *changes,
+                                   size_t count, const struct settings *settings,
+                                   struct rule_ids *ret_touched)
+{
+    struct rule_ids touched = { 0 };
+    size_t capacity = 0;
+    struct policy *policy =
+        policy_on_tables(name_table_ref(from->base), name_table_copy(from->overlay), &from->ports);
+    if (policy == NULL)
+        return NULL;
+    policy->version = from->version + 1;
+    policy->settings = *settings;
+
+    struct table_editor editor = { policy->overlay, policy->base, &policy->ports,
+                                   (uint32_t)policy->version, 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (!apply_change(&editor, &changes[i], &touched, &capacity)) {
+            free(touched.id);
+            return policy_unref(policy);
+        }
+    }
+    policy->rule_count = (uint64_t)((int64_t)from->rule_count + editor.rules_added);
+    sort_and_drop_doubles(&touched);
+    *ret_touched = touched;
+    return policy;
+}
+
+bool policy_wants_merge(const struct policy *policy)
+{
+    return policy->overlay->node_count > OVERLAY_NODES_MAX ||
+           policy->overlay->dead_rule_count > OVERLAY_DEAD_RULES_MAX;
+}
+
+static int compare_rules(const void *left, const void *right)
+{
+    int64_t a = ((const struct table_rule *)left)->id, b = ((const struct table_rule *)right)->id;
+    return (a > b) - (a < b);
+}
+
+/* The overlay's rules in the order of their ids, without those taken out. NULL when out of memory.
+ */
+static struct table_rule *sorted_overlay_rules(const struct name_table *overlay,
+                                               uint32_t *ret_count)
+{
+    struct table_rule *rules = calloc((size_t)overlay->rule_count + 1, sizeof(*rules));
+    uint32_t count = 0;
+    if (rules == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < overlay->rule_count; i++)
+        if (overlay->rules[i].id != 0)
+            rules[count++] = overlay->rules[i];
+    qsort(rules, count, sizeof(*rules), compare_rules);
+    *ret_count = count;
+    return rules;
+}
+
+/* Adds the rules of both tables to the builder in the order of their ids. */
+static bool add_all_rules(const struct policy *from, const bool *is_hidden,
+                          const struct table_rule *overlay_rules, uint32_t overlay_count,
+                          struct policy_builder *builder)
+{
+    const struct name_table *base = from->base, *overlay = from->overlay;
+    uint32_t of_base = 0, of_overlay = 0;
+    while (of_base < base->rule_count || of_overlay < overlay_count) {
+        const struct table_rule *left = of_base < base->rule_count ? &base->rules[of_base] : NULL;
+        const struct table_rule *right =
+            of_overlay < overlay_count ? &overlay_rules[of_overlay] : NULL;
+        bool is_from_base = right == NULL || (left != NULL && left->id < right->id);
+        struct compiled_rule rule = is_from_base ? name_table_compiled_rule(base, left)
+                                                 : name_table_compiled_rule(overlay, right);
+        of_base += is_from_base;
+        of_overlay += !is_from_base;
+        if (is_from_base && is_hidden[left->node])
+            continue;
+        if (!policy_builder_add(builder, &rule))
+            return false;
+    }
+    return true;
+}
+
+struct policy *policy_merge(const struct policy *from)
+{
+    struct policy *merged = NULL;
+    bool *is_hidden = hidden_nodes(from);
+    uint32_t overlay_count = 0;
+    struct table_rule *overlay_rules = sorted_overlay_rules(from->overlay, &overlay_count);
+    struct policy_builder *builder = policy_builder_new(&from->ports);
+    if (is_hidden != NULL && overlay_rules != NULL && builder != NULL &&
+        add_all_rules(from, is_hidden, overlay_rules, overlay_count, builder)) {
+        merged = policy_builder_finish(builder, &from->settings, from->version);
+        builder = NULL;
+    }
+    policy_builder_free(builder);
+    free(overlay_rules);
+    free(is_hidden);
+    return merged;
+}
+
+/* Copies one node of `from` into `to`, with its rules and its count. */
+static bool copy_node(struct name_table *to, const struct name_table *from, uint32_t node)
+{
+    struct host_name name = name_table_name(from, node);
+    struct name_hashes hashes;
+    name_hashes_compute(&to->key, &name, &hashes);
+    uint32_t name_at = name_table_add_name(to, name.wire, name.size);
+    uint32_t copy = name_at != TABLE_NONE
+                        ? name_table_add_node(to, name_at, name.size, hashes.hash[0])
+                        : TABLE_NONE;
+    if (copy == TABLE_NONE)
+        return false;
+    to->nodes[copy].below = from->nodes[node].below;
+    to->nodes[copy].changed_at = from->nodes[node].changed_at;
+    for (uint32_t at = from->nodes[node].first_rule; at != TABLE_NONE; at = from->rules[at].next) {
+        struct table_rule rule = from->rules[at];
+        rule.node = copy;
+        if (!name_table_add_rule(to, &rule))
+            return false;
+    }
+    return true;
+}
+
+bool policy_shares_base(const struct policy *left, const struct policy *right)
+{
+    return left->base == right->base;
+}
+
+struct policy *policy_rebase(const struct policy *latest, const struct policy *merged)
+{
+    struct policy *policy = policy_on_tables(name_table_ref(merged->base),
+                                             name_table_new(&merged->base->key), &latest->ports);
+    if (policy == NULL)
+        return NULL;
+    policy->version = latest->version;
+    policy->settings = latest->settings;
+    policy->rule_count = latest->rule_count;
+    for (uint32_t i = 0; i < latest->overlay->node_count; i++) {
+        bool is_newer = latest->overlay->nodes[i].changed_at > (uint32_t)merged->version;
+        if (is_newer && !copy_node(policy->overlay, latest->overlay, i))
+            return policy_unref(policy);
+    }
+    return policy;
+}

@@ -1,0 +1,40 @@
+/* policy/policy_layout.h - what a policy is made of. Private to policy/. */
+#pragma once
+#include "policy/name_table.h"
+#include "policy/policy.h"
+
+struct policy {
+    atomic_uint references;
+    uint64_t version;
+    struct settings settings;
+    struct policy_ports ports;
+    struct name_table *base; /* owns a reference; shared by the policies that came of one build */
+    struct name_table *overlay; /* owns a reference; its names hide the base's */
+    uint64_t rule_count;
+};
+
+/* A policy on these tables, whose references it takes over (also on failure). NULL when out of
+ * memory, or where a table is NULL. */
+struct policy *policy_on_tables(struct name_table *base, struct name_table *overlay,
+                                const struct policy_ports *ports);
+
+/* Changes one table, while nobody else sees it. `beneath` is the base under an overlay: a node that
+ * the overlay lacks is first copied from there. NULL where the table is itself a base. */
+struct table_editor {
+    struct name_table *table;
+    const struct name_table *beneath;
+    const struct policy_ports *ports;
+    uint32_t version;
+    int64_t rules_added; /* less those taken out */
+};
+
+/* Both keep the counts of allowed names below each ancestor. False when out of memory: then the
+ * table is of no use any more. Taking out a rule that is not there changes nothing; *ret_node is
+ * the rule's node in the table, or TABLE_NONE. */
+bool table_editor_add(struct table_editor *editor, const struct compiled_rule *rule,
+                      uint32_t *ret_node);
+bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t *ret_node);
+
+/* The rule as it was compiled. */
+struct compiled_rule name_table_compiled_rule(const struct name_table *table,
+                                              const struct table_rule *rule);

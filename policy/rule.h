@@ -1,0 +1,71 @@
+/* policy/rule.h - one row of the `rule` table: what it says, and what becomes of it.
+ * Pure: a row in, a compiled rule or a reason out. Rows are hostile: they may come from a file
+ * whose CHECKs are not ours. */
+#pragma once
+#include "policy/host_name.h"
+#include "policy/verdict.h"
+
+/* As read from the database; borrows its strings, which end in NUL (a NUL inside shows in
+ * `target_size`). */
+struct rule_row {
+    int64_t id;
+    const char *target;
+    size_t target_size;
+    const char *action;
+    int64_t enabled;
+    bool has_expiry;
+    int64_t expires_at; /* Unix seconds */
+};
+
+enum rule_action { RULE_DENY = 0, RULE_ALLOW };
+
+#define RULE_NEVER_EXPIRES INT64_MAX
+#define RULE_DEFAULT_PORT  443
+
+/* A rule that is in force. */
+struct compiled_rule {
+    int64_t id;
+    int64_t expires_at; /* Unix seconds; RULE_NEVER_EXPIRES */
+    struct host_name name;
+    enum pattern_kind pattern;
+    enum rule_action action;
+    uint16_t port;
+};
+
+/* What became of a rule: the values of rule_status.state. Zero admits nothing. */
+enum rule_state {
+    RULE_STATE_INVALID = 0,
+    RULE_STATE_REFUSED,
+    RULE_STATE_DISABLED,
+    RULE_STATE_EXPIRED,
+    RULE_STATE_SHADOWED,
+    RULE_STATE_ACTIVE,
+};
+
+enum { RULE_HOSTNAME_BYTES = 272, RULE_REASON_BYTES = 512 };
+
+struct rule_outcome {
+    enum rule_state state;
+    char hostname[RULE_HOSTNAME_BYTES]; /* pattern and port that the rule became; "" where it became
+                                           none */
+    char reason[RULE_REASON_BYTES];     /* a sentence; "" for an active rule */
+};
+
+/* The word of a state in rule_status: a literal. */
+const char *rule_state_word(enum rule_state state);
+
+/* Compiles `row` as of `now_s`. True when it is in force: then `*ret_rule` is set and the state is
+ * ACTIVE (whether another rule shadows it is a question to the whole policy). `*ret_outcome` is
+ * always set. */
+bool rule_compile(const struct rule_row *row, int64_t now_s, struct compiled_rule *ret_rule,
+                  struct rule_outcome *ret_outcome);
+
+/* Reads a target as a person types it. False sets `*ret_reason` (RULE_REASON_BYTES) to what is
+ * wrong with it and what to type instead; on success name, pattern and port of `*ret_rule` are set,
+ * nothing else. */
+bool target_parse(const char *target, size_t size, struct compiled_rule *ret_rule,
+                  char *ret_reason);
+
+/* Adds the pattern as a person would type it: "*.example.com", with ":8443" where the port is not
+ * 443. */
+void compiled_rule_add_to(const struct compiled_rule *rule, struct text *text);

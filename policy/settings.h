@@ -1,0 +1,31 @@
+/* policy/settings.h - the rows of the `setting` table as values. Copied into each policy, so a
+ * policy never changes under its readers. */
+#pragma once
+#include "base/address.h"
+
+#include <stddef.h>
+
+enum { PRIVATE_NETWORKS_MAX = 64 };
+
+enum deny_answer { DENY_ANSWER_NXDOMAIN = 0, DENY_ANSWER_REFUSED };
+
+struct settings {
+    uint32_t answer_ttl_s;
+    uint32_t negative_ttl_s;
+    enum deny_answer deny_answer;
+    struct ip_network allowed_private_networks[PRIVATE_NETWORKS_MAX];
+    uint32_t allowed_private_network_count;
+};
+
+enum setting_status {
+    SETTING_UNKNOWN = 0, /* no setting of that name: ignored, an older binary may meet newer rows */
+    SETTING_BAD_VALUE,   /* kept at its default, or for a list: the part that can't be read opens
+                            nothing */
+    SETTING_OK,
+};
+
+/* What holds where no row says otherwise. */
+struct settings settings_default(void);
+
+/* Takes one row; both strings end in NUL. */
+enum setting_status settings_set(struct settings *settings, const char *name, const char *value);

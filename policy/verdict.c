@@ -1,0 +1,146 @@
+/* policy/verdict.c - the words of every decision. */
+#include "policy/verdict.h"
+#include "base/text.h"
+#include "policy/host_name.h"
+
+#include <stdbool.h>
+
+const char *reason_word(enum reason reason)
+{
+#define REASON_WORD(constant, word) [REASON_##constant] = word,
+    static const char *const words[REASON_COUNT] = { REASON_LIST(REASON_WORD) };
+#undef REASON_WORD
+    return words[reason];
+}
+
+void verdict_add_pattern(const struct verdict *verdict, const struct host_name *name,
+                         struct text *text)
+{
+    static const char *const prefixes[] = {
+        [PATTERN_EXACT] = "",
+        [PATTERN_ONE_LABEL] = "*.",
+        [PATTERN_ANY_DEPTH] = "**.",
+    };
+    if (verdict->rule_id == 0)
+        return;
+    struct host_name suffix = { 0 };
+    size_t size;
+    const uint8_t *wire = host_name_suffix(name, verdict->pattern_skips, &size);
+    for (size_t i = 0; i < size; i++)
+        suffix.wire[i] = wire[i];
+    suffix.size = (uint8_t)size;
+    suffix.label_count = (uint8_t)(name->label_count - verdict->pattern_skips);
+    text_add(text, prefixes[verdict->pattern]);
+    host_name_add_to(&suffix, text);
+}
+
+/* "rule 7 (*.example.com)" */
+static void add_rule(const struct verdict *verdict, const struct host_name *name, struct text *text)
+{
+    text_add_format(text, "rule %lld (", (long long)verdict->rule_id);
+    verdict_add_pattern(verdict, name, text);
+    text_add(text, ")");
+}
+
+/* "api.example.com port 8443"; the port that everybody means is left out. */
+static void add_destination(const struct host_name *name, uint16_t port, struct text *text)
+{
+    if (name == NULL)
+        text_add(text, "the connection");
+    else
+        host_name_add_to(name, text);
+    if (port != 0 && port != 443)
+        text_add_format(text, " port %u", port);
+}
+
+/* Sentences that begin with the destination; NULL for those that are made below. */
+static const char *after_destination(enum reason reason)
+{
+    switch (reason) {
+    case REASON_NO_RULE:
+        return " is denied: no rule allows it";
+    case REASON_PARENT:
+        return " is denied: no rule allows it, only names below it";
+    case REASON_UPSTREAM_NOT_FOUND:
+        return " is allowed, but the upstream DNS knows no address for it";
+    case REASON_UPSTREAM_DNS_FAILED:
+        return " is allowed, but the upstream DNS did not answer";
+    case REASON_UPSTREAM_ADDRESS_REFUSED:
+        return " is allowed, but its address is private or reserved; setting "
+               "allowed_private_networks can open it";
+    case REASON_UPSTREAM_CONNECT_FAILED:
+        return " is allowed, but no connection to its server could be made";
+    case REASON_NO_SERVER_NAME:
+    case REASON_BAD_SERVER_NAME:
+    case REASON_ADDRESS_AS_SERVER_NAME:
+    case REASON_MALFORMED_HELLO:
+    case REASON_HELLO_TOO_LARGE:
+    case REASON_HELLO_TIMEOUT:
+    case REASON_HELLO_CUT_SHORT:
+    case REASON_NOT_TLS:
+    case REASON_OUT_OF_RESOURCES:
+    case REASON_DENY_RULE:
+    case REASON_ALLOWED:
+    case REASON_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+/* Sentences about a connection that named no destination; NULL for the rest. */
+static const char *about_connection(enum reason reason)
+{
+    switch (reason) {
+    case REASON_NO_SERVER_NAME:
+        return "The ClientHello names no server (no SNI), so no rule can allow it";
+    case REASON_BAD_SERVER_NAME:
+        return "The ClientHello's server name has bytes that no host name has";
+    case REASON_ADDRESS_AS_SERVER_NAME:
+        return "The ClientHello's server name is an IP address; rules allow names";
+    case REASON_MALFORMED_HELLO:
+        return "The ClientHello is malformed, or could be read in two ways";
+    case REASON_HELLO_TOO_LARGE:
+        return "The ClientHello is larger than 64 KiB";
+    case REASON_HELLO_TIMEOUT:
+        return "The ClientHello did not arrive in time";
+    case REASON_HELLO_CUT_SHORT:
+        return "The client left before its ClientHello was complete";
+    case REASON_NOT_TLS:
+        return "The client does not speak TLS";
+    case REASON_OUT_OF_RESOURCES:
+        return "Pinhole is out of descriptors or memory";
+    case REASON_NO_RULE:
+    case REASON_DENY_RULE:
+    case REASON_PARENT:
+    case REASON_UPSTREAM_NOT_FOUND:
+    case REASON_UPSTREAM_DNS_FAILED:
+    case REASON_UPSTREAM_ADDRESS_REFUSED:
+    case REASON_UPSTREAM_CONNECT_FAILED:
+    case REASON_ALLOWED:
+    case REASON_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+void verdict_add_sentence(const struct verdict *verdict, const struct host_name *name,
+                          uint16_t port, struct text *text)
+{
+    const char *about = about_connection(verdict->reason);
+    const char *after = after_destination(verdict->reason);
+    bool by_rule = verdict->rule_id != 0 &&
+                   (verdict->reason == REASON_ALLOWED || verdict->reason == REASON_DENY_RULE ||
+                    verdict->reason == REASON_PARENT);
+    if (about != NULL) {
+        text_add(text, about);
+    } else {
+        add_destination(name, port, text);
+        if (after != NULL && !by_rule)
+            text_add(text, after);
+    }
+    if (by_rule) {
+        text_add(text, verdict->reason == REASON_ALLOWED ? " is allowed by " : " is denied by ");
+        add_rule(verdict, name, text);
+    }
+    text_add(text, ".");
+}

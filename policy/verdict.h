@@ -1,0 +1,61 @@
+/* policy/verdict.h - the outcome of every decision: may it, why, by which rule, and the sentence
+ * that says so. The DNS answer, the log, `explain` and the status page show the same words, because
+ * they are made here alone. */
+#pragma once
+#include <stdint.h>
+
+struct host_name;
+struct text;
+
+enum decision { DECISION_DENY = 0, DECISION_ALLOW };
+
+/* Every reason: constant, word in logs and JSON (stable). Sentences are in verdict.c. Zero denies.
+ */
+#define REASON_LIST(REASON)                                                                        \
+    REASON(NO_RULE, "no_rule")                                                                     \
+    REASON(DENY_RULE, "deny_rule")                                                                 \
+    REASON(PARENT, "parent")                                                                       \
+    REASON(NO_SERVER_NAME, "no_server_name")                                                       \
+    REASON(BAD_SERVER_NAME, "bad_server_name")                                                     \
+    REASON(ADDRESS_AS_SERVER_NAME, "address_as_server_name")                                       \
+    REASON(MALFORMED_HELLO, "malformed_hello")                                                     \
+    REASON(HELLO_TOO_LARGE, "hello_too_large")                                                     \
+    REASON(HELLO_TIMEOUT, "hello_timeout")                                                         \
+    REASON(HELLO_CUT_SHORT, "hello_cut_short")                                                     \
+    REASON(NOT_TLS, "not_tls")                                                                     \
+    REASON(UPSTREAM_NOT_FOUND, "upstream_not_found")                                               \
+    REASON(UPSTREAM_DNS_FAILED, "upstream_dns_failed")                                             \
+    REASON(UPSTREAM_ADDRESS_REFUSED, "upstream_address_refused")                                   \
+    REASON(UPSTREAM_CONNECT_FAILED, "upstream_connect_failed")                                     \
+    REASON(OUT_OF_RESOURCES, "out_of_resources")                                                   \
+    REASON(ALLOWED, "allowed")
+
+#define REASON_CONSTANT(constant, word) REASON_##constant,
+enum reason { REASON_LIST(REASON_CONSTANT) REASON_COUNT };
+#undef REASON_CONSTANT
+
+/* How a rule's name covers others; in the order of precedence for one name, last first. */
+enum pattern_kind {
+    PATTERN_EXACT = 0, /* the name itself */
+    PATTERN_ONE_LABEL, /* "*.": exactly one more label */
+    PATTERN_ANY_DEPTH, /* "**.": one or more labels */
+};
+
+struct verdict {
+    enum decision decision;
+    enum reason reason;
+    int64_t rule_id;           /* 0: no rule decided */
+    enum pattern_kind pattern; /* of that rule */
+    uint8_t pattern_skips;     /* leading labels of the name that its wildcard stands for */
+};
+
+/* The word of a reason in logs and JSON: a literal. */
+const char *reason_word(enum reason reason);
+
+/* Adds the rule's pattern, "*.example.com", as it matched `name`; nothing where no rule decided. */
+void verdict_add_pattern(const struct verdict *verdict, const struct host_name *name,
+                         struct text *text);
+
+/* Adds one sentence for a person. `name` is NULL where none was read; port 0 is not mentioned. */
+void verdict_add_sentence(const struct verdict *verdict, const struct host_name *name,
+                          uint16_t port, struct text *text);

@@ -1,0 +1,124 @@
+/* tests/unit/policy/name_table_test.c - the table of names: colliding hashes, growth, copies. */
+#include "names.h"
+#include "policy/name_table.h"
+#include "unit.h"
+
+#include <stdio.h>
+
+static const struct siphash_key key = { { 1, 2 } };
+
+static uint32_t add_with_hash(struct name_table *table, const char *labels, uint64_t hash)
+{
+    struct host_name name = name_of(labels);
+    uint32_t name_at = name_table_add_name(table, name.wire, name.size);
+    assert_int_not_equal(name_at, TABLE_NONE);
+    return name_table_add_node(table, name_at, name.size, hash);
+}
+
+static uint32_t find_with_hash(const struct name_table *table, const char *labels, uint64_t hash)
+{
+    struct host_name name = name_of(labels);
+    return name_table_find(table, name.wire, name.size, hash);
+}
+
+static uint64_t hash_of(const char *labels)
+{
+    struct host_name name = name_of(labels);
+    struct name_hashes hashes;
+    name_hashes_compute(&key, &name, &hashes);
+    return hashes.hash[0];
+}
+
+/* A hit is a whole name, whatever its hash. */
+static void names_of_one_hash(void **state)
+{
+    (void)state;
+    struct name_table *table = name_table_new(&key);
+    assert_non_null(table);
+    uint32_t a = add_with_hash(table, "a.example", 7), b = add_with_hash(table, "b.example", 7);
+    uint32_t longer = add_with_hash(table, "a.example.a", 7);
+    assert_int_equal(find_with_hash(table, "a.example", 7), a);
+    assert_int_equal(find_with_hash(table, "b.example", 7), b);
+    assert_int_equal(find_with_hash(table, "a.example.a", 7), longer);
+    assert_int_equal(find_with_hash(table, "c.example", 7), TABLE_NONE);
+    assert_int_equal(find_with_hash(table, "example", 7), TABLE_NONE);
+    name_table_unref(table);
+}
+
+static void a_table_grows(void **state)
+{
+    (void)state;
+    struct name_table *table = name_table_new(&key);
+    assert_non_null(table);
+    char name[32];
+    for (uint32_t i = 0; i < 5000; i++) {
+        (void)snprintf(name, sizeof(name), "n%u.example", i); /* always fits */
+        assert_int_equal(add_with_hash(table, name, hash_of(name)), i);
+    }
+    name_table_trim(table);
+    struct name_table *copy = name_table_copy(table);
+    assert_non_null(copy);
+    assert_int_equal(add_with_hash(copy, "more.example", hash_of("more.example")), 5000);
+    assert_int_equal(find_with_hash(table, "more.example", hash_of("more.example")), TABLE_NONE);
+    name_table_unref(table);
+    for (uint32_t i = 0; i < 5000; i++) {
+        (void)snprintf(name, sizeof(name), "n%u.example", i);
+        assert_int_equal(find_with_hash(copy, name, hash_of(name)), i);
+        struct host_name read = name_table_name(copy, i), expected = name_of(name);
+        assert_int_equal(read.size, expected.size);
+        assert_memory_equal(read.wire, expected.wire, read.size);
+    }
+    name_table_unref(copy);
+}
+
+/* One pass over a name gives what each of its suffixes has on its own. */
+static void suffixes_hash_alike(void **state)
+{
+    (void)state;
+    struct host_name name = name_of("c.b.a.example");
+    struct name_hashes hashes;
+    name_hashes_compute(&key, &name, &hashes);
+    assert_true(hashes.hash[0] == hash_of("c.b.a.example"));
+    assert_true(hashes.hash[1] == hash_of("b.a.example"));
+    assert_true(hashes.hash[3] == hash_of("example"));
+    assert_int_equal(hashes.at[0], 0);
+    assert_int_equal(hashes.at[3], 6);
+    assert_true(hash_of("ab.example") != hash_of("a.b.example"));
+    assert_true(hash_of("b.a.example") != hash_of("a.b.example"));
+}
+
+static void a_rule_is_taken_out_of_its_list(void **state)
+{
+    (void)state;
+    struct name_table *table = name_table_new(&key);
+    assert_non_null(table);
+    uint32_t node = add_with_hash(table, "a.example", 7);
+    for (int64_t id = 1; id <= 3; id++) {
+        struct table_rule rule = { .id = id, .expires_at = 10, .node = node, .port = 443 };
+        assert_true(name_table_add_rule(table, &rule));
+    }
+    static const struct {
+        uint32_t taken_out;
+        int64_t winner;
+    } steps[] = { { 1, 1 }, { 0, 3 } };
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        name_table_remove_rule(table, steps[i].taken_out);
+        assert_int_equal(name_table_winner(table, node, PATTERN_EXACT, 443, 0)->id,
+                         steps[i].winner);
+    }
+    name_table_remove_rule(table, 2);
+    assert_null(name_table_winner(table, node, PATTERN_EXACT, 443, 0));
+    assert_int_equal(table->dead_rule_count, 3);
+    name_table_unref(table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_one_hash),
+        cmocka_unit_test(a_table_grows),
+        cmocka_unit_test(suffixes_hash_alike),
+        cmocka_unit_test(a_rule_is_taken_out_of_its_list),
+    };
+    return cmocka_run_group_tests_name("name_table", tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+/* tests/unit/policy/verdict_test.c - the exact words of every decision: logs, DNS answers and
+ * documentation quote them. */
+#include "base/text.h"
+#include "names.h"
+#include "policy/verdict.h"
+#include "unit.h"
+
+#define NAME              "a.api.example.com"
+#define RULE(kind, skips) .rule_id = 7, .pattern = kind, .pattern_skips = skips
+
+static const struct row {
+    const char *name;
+    struct verdict verdict;
+    const char *host; /* NULL: none was read */
+    uint16_t port;
+    const char *expected;
+} rows[] = {
+    { "no rule", { .reason = REASON_NO_RULE }, NAME, 443, NAME " is denied: no rule allows it." },
+    { "no rule on a port",
+      { .reason = REASON_NO_RULE },
+      NAME,
+      8443,
+      NAME " port 8443 is denied: no rule allows it." },
+    { "no rule, the port not mentioned",
+      { .reason = REASON_NO_RULE },
+      NAME,
+      0,
+      NAME " is denied: no rule allows it." },
+    { "the root", { .reason = REASON_NO_RULE }, "", 0, ". is denied: no rule allows it." },
+    { "a name with odd bytes",
+      { .reason = REASON_NO_RULE },
+      "a\n\x1b.b",
+      0,
+      "a\\010\\027.b is denied: no rule allows it." },
+    { "a deny rule",
+      { .reason = REASON_DENY_RULE, RULE(PATTERN_EXACT, 0) },
+      NAME,
+      443,
+      NAME " is denied by rule 7 (" NAME ")." },
+    { "a deny rule with a wildcard",
+      { .reason = REASON_DENY_RULE, RULE(PATTERN_ONE_LABEL, 1) },
+      NAME,
+      8443,
+      NAME " port 8443 is denied by rule 7 (*.api.example.com)." },
+    { "a parent",
+      { .reason = REASON_PARENT },
+      "example.com",
+      0,
+      "example.com is denied: no rule allows it, only names below it." },
+    { "a parent that a rule denies",
+      { .reason = REASON_PARENT, RULE(PATTERN_ANY_DEPTH, 1) },
+      "example.com",
+      0,
+      "example.com is denied by rule 7 (**.com)." },
+    { "no server name",
+      { .reason = REASON_NO_SERVER_NAME },
+      NULL,
+      443,
+      "The ClientHello names no server (no SNI), so no rule can allow it." },
+    { "a bad server name",
+      { .reason = REASON_BAD_SERVER_NAME },
+      NULL,
+      443,
+      "The ClientHello's server name has bytes that no host name has." },
+    { "an address as server name",
+      { .reason = REASON_ADDRESS_AS_SERVER_NAME },
+      NULL,
+      443,
+      "The ClientHello's server name is an IP address; rules allow names." },
+    { "a malformed ClientHello",
+      { .reason = REASON_MALFORMED_HELLO },
+      NULL,
+      443,
+      "The ClientHello is malformed, or could be read in two ways." },
+    { "too large a ClientHello",
+      { .reason = REASON_HELLO_TOO_LARGE },
+      NULL,
+      443,
+      "The ClientHello is larger than 64 KiB." },
+    { "too slow a ClientHello",
+      { .reason = REASON_HELLO_TIMEOUT },
+      NULL,
+      443,
+      "The ClientHello did not arrive in time." },
+    { "half a ClientHello",
+      { .reason = REASON_HELLO_CUT_SHORT },
+      NULL,
+      443,
+      "The client left before its ClientHello was complete." },
+    { "not TLS", { .reason = REASON_NOT_TLS }, NULL, 443, "The client does not speak TLS." },
+    { "upstream not found",
+      { .reason = REASON_UPSTREAM_NOT_FOUND, RULE(PATTERN_EXACT, 0) },
+      NAME,
+      443,
+      NAME " is allowed, but the upstream DNS knows no address for it." },
+    { "upstream DNS failed",
+      { .reason = REASON_UPSTREAM_DNS_FAILED, RULE(PATTERN_EXACT, 0) },
+      NAME,
+      443,
+      NAME " is allowed, but the upstream DNS did not answer." },
+    { "upstream address refused",
+      { .reason = REASON_UPSTREAM_ADDRESS_REFUSED, RULE(PATTERN_EXACT, 0) },
+      NAME,
+      443,
+      NAME " is allowed, but its address is private or reserved; setting "
+           "allowed_private_networks can open it." },
+    { "upstream connect failed",
+      { .reason = REASON_UPSTREAM_CONNECT_FAILED, RULE(PATTERN_EXACT, 0) },
+      NAME,
+      8443,
+      NAME " port 8443 is allowed, but no connection to its server could be made." },
+    { "out of resources",
+      { .reason = REASON_OUT_OF_RESOURCES },
+      NAME,
+      443,
+      "Pinhole is out of descriptors or memory." },
+    { "allowed",
+      { DECISION_ALLOW, REASON_ALLOWED, RULE(PATTERN_EXACT, 0) },
+      NAME,
+      443,
+      NAME " is allowed by rule 7 (" NAME ")." },
+    { "allowed by one label",
+      { DECISION_ALLOW, REASON_ALLOWED, RULE(PATTERN_ONE_LABEL, 1) },
+      NAME,
+      443,
+      NAME " is allowed by rule 7 (*.api.example.com)." },
+    { "allowed by any depth",
+      { DECISION_ALLOW, REASON_ALLOWED, RULE(PATTERN_ANY_DEPTH, 2) },
+      NAME,
+      8443,
+      NAME " port 8443 is allowed by rule 7 (**.example.com)." },
+};
+
+static void says_exactly(void **state)
+{
+    const struct row *row = *state;
+    char buffer[512];
+    struct text text = text_in(buffer, sizeof(buffer));
+    struct host_name name = name_of(row->host != NULL ? row->host : "");
+    verdict_add_sentence(&row->verdict, row->host != NULL ? &name : NULL, row->port, &text);
+    assert_string_equal(buffer, row->expected);
+}
+
+/* Where a reason is about a destination and there was none, it still is a sentence. */
+static void every_reason_has_a_sentence_and_a_word(void **state)
+{
+    (void)state;
+    for (int reason = 0; reason < REASON_COUNT; reason++) {
+        bool is_seen = false;
+        for (size_t i = 0; i < COUNT(rows); i++)
+            is_seen |= rows[i].verdict.reason == (enum reason)reason;
+        assert_true(is_seen);
+        const char *word = reason_word((enum reason)reason);
+        assert_non_null(word);
+        assert_int_equal(strspn(word, "abcdefghijklmnopqrstuvwxyz_"), strlen(word));
+        for (int other = 0; other < reason; other++)
+            assert_string_not_equal(word, reason_word((enum reason)other));
+    }
+}
+
+static void no_destination(void **state)
+{
+    (void)state;
+    struct verdict verdict = { .reason = REASON_NO_RULE };
+    char buffer[128];
+    struct text text = text_in(buffer, sizeof(buffer));
+    verdict_add_sentence(&verdict, NULL, 8443, &text);
+    assert_string_equal(buffer, "the connection port 8443 is denied: no rule allows it.");
+}
+
+static void no_rule_has_no_pattern(void **state)
+{
+    (void)state;
+    struct verdict verdict = { .reason = REASON_NO_RULE };
+    struct host_name name = name_of(NAME);
+    char buffer[128];
+    struct text text = text_in(buffer, sizeof(buffer));
+    verdict_add_pattern(&verdict, &name, &text);
+    assert_string_equal(buffer, "");
+}
+
+static void zero_denies(void **state)
+{
+    (void)state;
+    struct verdict verdict = { 0 };
+    assert_int_equal(verdict.decision, DECISION_DENY);
+    assert_string_equal(reason_word(verdict.reason), "no_rule");
+}
+
+int main(void)
+{
+    struct tests tests = { .count = 0 };
+    TESTS_ADD_TABLE(&tests, rows, says_exactly);
+    tests_add_row(&tests, "every reason is here", NULL, every_reason_has_a_sentence_and_a_word);
+    tests_add_row(&tests, "no destination", NULL, no_destination);
+    tests_add_row(&tests, "no rule, no pattern", NULL, no_rule_has_no_pattern);
+    tests_add_row(&tests, "zero denies", NULL, zero_denies);
+    return tests_run(&tests, "verdict");
+}
