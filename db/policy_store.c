@@ -1,0 +1,240 @@
+/* db/policy_store.c - rules and settings out of the database. */
+#include "db/policy_store.h"
+#include "base/fault.h"
+#include "db/connection.h"
+#include "db/rule_reader.h"
+#include "db/statement.h"
+
+#include <stdlib.h>
+
+void policy_store_init(struct policy_store *store, struct database *database)
+{
+    *store = (struct policy_store){ .database = database };
+}
+
+/* Only what can be compared with a clock: a text in this column expires no more or has expired already. */
+static int read_next_expiry(sqlite3 *connection, int64_t now_s, int64_t *ret_next_s)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection,
+                                  "SELECT expires_at FROM rule WHERE expires_at > ?1"
+                                  " AND typeof(expires_at) = 'integer' ORDER BY expires_at LIMIT 1",
+                                  -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, now_s);
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW)
+        *ret_next_s = sqlite3_column_int64(statement, 0);
+    else if (code == SQLITE_DONE)
+        *ret_next_s = RULE_NEVER_EXPIRES;
+    sqlite3_finalize(statement);
+    return statement_result(code);
+}
+
+static int add_row(sqlite3_stmt *statement, int64_t now_s, struct policy_builder *builder)
+{
+    struct rule_row row;
+    struct compiled_rule rule;
+    struct rule_outcome unused;
+    if (!rule_reader_get(statement, &row))
+        return SQLITE_NOMEM;
+    if (rule_compile(&row, now_s, &rule, &unused) && !policy_builder_add(builder, &rule))
+        return SQLITE_NOMEM;
+    return SQLITE_OK;
+}
+
+static int read_rules(sqlite3 *connection, int64_t now_s, struct policy_builder *builder, uint64_t *ret_count)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t id = INT64_MIN;
+    uint64_t count = 0;
+    int code = sqlite3_prepare_v2(connection,
+                                  "SELECT " RULE_COLUMNS " FROM rule WHERE id > ?1 ORDER BY id", -1,
+                                  &statement, NULL);
+    if (code == SQLITE_OK)
+        sqlite3_bind_int64(statement, 1, id);
+    while (code == SQLITE_OK) {
+        code = rule_reader_next(statement, &id);
+        if (code == SQLITE_ROW)
+            code = add_row(statement, now_s, builder);
+        else if (code == SQLITE_TOOBIG)
+            code = SQLITE_OK;
+        count += code == SQLITE_OK ? 1 : 0;
+    }
+    sqlite3_finalize(statement);
+    *ret_count = count;
+    return statement_result(code);
+}
+
+enum database_status policy_store_load(struct policy_store *store, int64_t now_s, struct policy_builder *builder,
+                                       struct policy_content *ret_content, struct fault *ret_fault)
+{
+    struct policy_content content = { 0 };
+    struct change_log_place end = { 0 };
+    enum database_status status = database_begin_read(store->database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    sqlite3 *connection = store->database->connection;
+    int code = change_log_find_end(connection, &end);
+    if (code == SQLITE_OK)
+        code = read_rules(connection, now_s, builder, &content.rule_count);
+    if (code == SQLITE_OK)
+        code = read_next_expiry(connection, now_s, &content.next_expiry_s);
+    if (code == SQLITE_OK)
+        code = setting_reader_read(connection, &content.values);
+    status = database_end(store->database, code, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    store->read_until = end;
+    store->has_loaded = true;
+    *ret_content = content;
+    return DATABASE_OK;
+}
+
+/* The ids that `sql` gives, one too many at most; ?1 and ?2 are `from` and `to`. */
+static int read_ids(sqlite3 *connection, const char *sql, int64_t from, int64_t to,
+                    struct policy_changes *changes)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, from);
+        sqlite3_bind_int64(statement, 2, to);
+    }
+    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        int64_t id = sqlite3_column_int64(statement, 0);
+        code = SQLITE_OK;
+        changes->is_too_many = id == 0 || changes->count == POLICY_STORE_CHANGES_MAX;
+        if (changes->is_too_many)
+            break; /* more than there is room for, or a key that names no rule */
+        changes->changes[changes->count++] = (struct rule_change){ .id = id };
+    }
+    sqlite3_finalize(statement);
+    return statement_result(code);
+}
+
+/* A row that is gone or can't be read leaves its change as "not in force". */
+static int read_change(sqlite3_stmt *statement, int64_t now_s, struct rule_change *change)
+{
+    struct rule_row row;
+    struct rule_outcome unused;
+    sqlite3_reset(statement); /* what the last step said was handled then */
+    sqlite3_bind_int64(statement, 1, change->id);
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_TOOBIG)
+        return SQLITE_OK;
+    if (code != SQLITE_ROW)
+        return statement_result(code);
+    if (!rule_reader_get(statement, &row))
+        return SQLITE_NOMEM;
+    change->is_in_force = rule_compile(&row, now_s, &change->rule, &unused);
+    return SQLITE_OK;
+}
+
+static int read_changed_rules(sqlite3 *connection, int64_t now_s, struct policy_changes *changes)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection, "SELECT " RULE_COLUMNS " FROM rule WHERE id = ?1", -1,
+                                  &statement, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < changes->count; i++)
+        code = read_change(statement, now_s, &changes->changes[i]);
+    sqlite3_finalize(statement);
+    if (code == SQLITE_OK)
+        code = read_next_expiry(connection, now_s, &changes->next_expiry_s);
+    return code;
+}
+
+/* All but rules is read whole, be it of a table that this binary does not know. */
+static int read_has_settings(sqlite3 *connection, const struct change_log_place *from, bool *ret_has_settings)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection,
+                                  "SELECT 1 FROM policy_change WHERE sequence > ?1 AND \"table\" <> 'rule' LIMIT 1",
+                                  -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, from->sequence);
+        code = sqlite3_step(statement);
+    }
+    *ret_has_settings = code == SQLITE_ROW;
+    sqlite3_finalize(statement);
+    return statement_result(code);
+}
+
+/* `span` holds where to read from and until. */
+static int read_changes(sqlite3 *connection, const struct change_log_place span[2], int64_t now_s,
+                        struct policy_changes *changes)
+{
+    int code = read_ids(connection,
+                        "SELECT DISTINCT CAST(\"key\" AS INTEGER) FROM policy_change"
+                        " WHERE sequence > ?1 AND sequence <= ?2 AND \"table\" = 'rule' ORDER BY 1",
+                        span[0].sequence, span[1].sequence, changes);
+    if (code != SQLITE_OK || changes->is_too_many)
+        return code;
+    code = read_changed_rules(connection, now_s, changes);
+    if (code == SQLITE_OK)
+        code = read_has_settings(connection, &span[0], &changes->has_settings);
+    if (code == SQLITE_OK && changes->has_settings)
+        code = setting_reader_read(connection, &changes->values);
+    return code;
+}
+
+static struct policy_changes no_changes(const struct policy_changes *room)
+{
+    return (struct policy_changes){ .changes = room->changes };
+}
+
+/* Reads on from `span[0]`, and sets `span[1]` to where that ended. */
+static int read_on(sqlite3 *connection, struct change_log_place span[2], int64_t now_s,
+                   struct policy_changes *changes)
+{
+    bool leads = false;
+    int code = change_log_find_end(connection, &span[1]);
+    if (code == SQLITE_OK && change_log_place_equal(&span[0], &span[1]))
+        return read_next_expiry(connection, now_s, &changes->next_expiry_s);
+    if (code == SQLITE_OK)
+        code = change_log_leads(connection, &span[0], &span[1], &leads);
+    changes->is_too_many = !leads;
+    return code == SQLITE_OK && leads ? read_changes(connection, span, now_s, changes) : code;
+}
+
+enum database_status policy_store_changes(struct policy_store *store, int64_t now_s,
+                                          struct policy_changes *changes, struct fault *ret_fault)
+{
+    struct policy_changes found = no_changes(changes);
+    struct change_log_place span[2] = { store->read_until, { 0 } };
+    found.is_too_many = !store->has_loaded;
+    enum database_status status = database_begin_read(store->database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    int code = SQLITE_OK;
+    if (store->has_loaded)
+        code = read_on(store->database->connection, span, now_s, &found);
+    status = database_end(store->database, code, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    if (!found.is_too_many)
+        store->read_until = span[1];
+    *changes = found;
+    return DATABASE_OK;
+}
+
+enum database_status policy_store_expiries(struct policy_store *store, int64_t from_s, int64_t now_s,
+                                           struct policy_changes *changes, struct fault *ret_fault)
+{
+    struct policy_changes found = no_changes(changes);
+    int64_t first = from_s < now_s ? from_s : now_s, last = from_s < now_s ? now_s : from_s;
+    enum database_status status = database_begin_read(store->database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    sqlite3 *connection = store->database->connection;
+    int code = read_ids(connection,
+                        "SELECT id FROM rule WHERE expires_at > ?1 AND expires_at <= ?2 ORDER BY id", first,
+                        last, &found);
+    if (code == SQLITE_OK && !found.is_too_many)
+        code = read_changed_rules(connection, now_s, &found);
+    status = database_end(store->database, code, ret_fault);
+    if (status == DATABASE_OK)
+        *changes = found;
+    return status;
+}

@@ -1,0 +1,108 @@
+/* db/policy_watch.c - noticing edits of the policy file. */
+#include "db/policy_watch.h"
+#include "db/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+/* Edits come in bursts; opening and closing between them would only get in their way. */
+enum { QUIET_BEFORE_SLEEP_MS = 250 };
+
+static void watch_folder(int descriptor, const char *folder)
+{
+    /* Where this fails (a folder that is not there, too many watches) the interval finds what it would have told. */
+    (void)inotify_add_watch(descriptor, folder,
+                            IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR);
+}
+
+/* The folder of the path, where symlinks are swapped, and that of the file, where it is edited; often the same. Called
+ * anew after a swap: what is watched already stays watched once. */
+static void watch_folders(const struct policy_watch *watch)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(watch->path, '/');
+    if (watch->descriptor < 0)
+        return;
+    if (policy_file_folder(watch->path, folder))
+        watch_folder(watch->descriptor, folder);
+    size_t size = slash != NULL ? (size_t)(slash - watch->path) : 0;
+    if (size == 0 || size >= sizeof(folder)) {
+        watch_folder(watch->descriptor, slash != NULL ? "/" : ".");
+        return;
+    }
+    memcpy(folder, watch->path, size);
+    folder[size] = '\0';
+    watch_folder(watch->descriptor, folder);
+}
+
+bool policy_watch_init(struct policy_watch *watch, const char *path)
+{
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return false;
+    *watch = (struct policy_watch){ .path = copy, .descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC) };
+    watch_folders(watch);
+    watch->seen = policy_file_look(path);
+    return true;
+}
+
+void policy_watch_release(struct policy_watch *watch)
+{
+    if (watch->descriptor >= 0)
+        close(watch->descriptor);
+    free(watch->path);
+    *watch = (struct policy_watch){ .descriptor = -1 };
+}
+
+void policy_watch_again(struct policy_watch *watch)
+{
+    watch->must_repeat = true;
+}
+
+/* What the events say does not matter: the look tells more. */
+static void drain(int descriptor)
+{
+    char events[4096];
+    while (descriptor >= 0 && read(descriptor, events, sizeof(events)) > 0)
+        ;
+}
+
+/* Nobody wrote since the last check. Goes on reading while a commit may be on its way; sleeps when none can be. */
+static enum policy_watch_answer check_same(struct policy_watch *watch, struct database *database, int64_t now_ms)
+{
+    bool is_awake = database != NULL && database_is_awake(database);
+    if (watch->must_repeat || (is_awake && !watch->is_last_read)) {
+        watch->must_repeat = false;
+        watch->is_last_read = watch->seen.log_size_bytes == 0 && now_ms - watch->seen_at_ms >= QUIET_BEFORE_SLEEP_MS;
+        return POLICY_WATCH_CHANGED;
+    }
+    if (is_awake)
+        database_sleep(database);
+    return POLICY_WATCH_UNCHANGED;
+}
+
+enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database, int64_t now_ms)
+{
+    enum policy_watch_answer answer;
+    drain(watch->descriptor);
+    struct policy_file_look look = policy_file_look(watch->path);
+    if (policy_file_look_equal(&look, &watch->seen)) {
+        answer = look.exists ? check_same(watch, database, now_ms) : POLICY_WATCH_GONE;
+    } else {
+        answer = !look.exists                              ? POLICY_WATCH_GONE
+                 : policy_file_is_same(&look, &watch->seen) ? POLICY_WATCH_CHANGED
+                                                            : POLICY_WATCH_REPLACED;
+        watch->seen = look;
+        watch->seen_at_ms = now_ms;
+        watch->is_last_read = watch->must_repeat = false;
+    }
+    if (answer == POLICY_WATCH_REPLACED)
+        watch_folders(watch);
+    /* What is read through a frozen connection is as old as the connection; one of a lost file would only lead there. */
+    bool is_stale = answer == POLICY_WATCH_GONE || answer == POLICY_WATCH_REPLACED;
+    if (database != NULL && (is_stale || (database->is_frozen && answer == POLICY_WATCH_CHANGED)))
+        database_sleep(database);
+    return answer;
+}

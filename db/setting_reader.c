@@ -1,0 +1,63 @@
+/* db/setting_reader.c - the table `setting`. */
+#include "db/setting_reader.h"
+#include "db/statement.h"
+
+#include <sqlite3.h>
+#include <string.h>
+
+static void note_unreadable(struct setting_values *values, const char *name)
+{
+    if (values->unreadable_count == UNREADABLE_SETTINGS_MAX)
+        return;
+    char *slot = values->unreadable[values->unreadable_count++];
+    size_t size = strnlen(name, SETTING_NAME_BYTES - 1);
+    memcpy(slot, name, size);
+    slot[size] = '\0';
+}
+
+static enum setting_status set_from_row(struct settings *settings, const char *name, sqlite3_stmt *row)
+{
+    const char *value = (const char *)sqlite3_column_text(row, 0);
+    if (value == NULL || strlen(value) != (size_t)sqlite3_column_bytes(row, 0))
+        return SETTING_BAD_VALUE; /* NULL, or with a NUL inside */
+    return settings_set(settings, name, value);
+}
+
+/* Each value by itself, so that one too large to read leaves the others readable. */
+static int read_value(sqlite3 *connection, const char *name, struct setting_values *values)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection, "SELECT value FROM setting WHERE name = ?1", -1, &statement,
+                                  NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, name, -1, SQLITE_TRANSIENT);
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_TOOBIG ||
+        (code == SQLITE_ROW && set_from_row(&values->settings, name, statement) == SETTING_BAD_VALUE)) {
+        note_unreadable(values, name);
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    return statement_result(code);
+}
+
+int setting_reader_read(sqlite3 *connection, struct setting_values *ret_values)
+{
+    struct setting_values values = { .settings = settings_default() };
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection, "SELECT name FROM setting", -1, &statement, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        code = name != NULL ? read_value(connection, name, &values) : SQLITE_OK;
+    }
+    if (code == SQLITE_TOOBIG) {
+        note_unreadable(&values, "(a name too long to read)");
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    if (statement_result(code) != SQLITE_OK)
+        return code;
+    *ret_values = values;
+    return SQLITE_OK;
+}
