@@ -1,0 +1,110 @@
+/* net/poller.c - readiness of many sockets through one edge-triggered epoll set. */
+#include "net/poller.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { EVENTS_PER_TURN = 128 };
+
+struct poller {
+    uv_poll_t handle;
+    int set;
+    struct epoll_event events[EVENTS_PER_TURN];
+    int event_count, event_at; /* of the turn that is being delivered */
+};
+
+static void on_set_ready(uv_poll_t *handle, int status, int events)
+{
+    struct poller *poller = handle->data;
+    (void)status; /* an error of the set itself shows in epoll_wait */
+    (void)events;
+    int count = epoll_wait(poller->set, poller->events, EVENTS_PER_TURN, 0);
+    poller->event_count =
+        count > 0 ? count : 0; /* the set is level-triggered: EINTR comes back as readiness */
+    for (poller->event_at = 0; poller->event_at < poller->event_count; poller->event_at++) {
+        struct epoll_event *event = &poller->events[poller->event_at];
+        struct socket_watch *watch = event->data.ptr;
+        if (watch != NULL)
+            watch->on_ready(watch, event->events);
+    }
+    poller->event_count = 0;
+}
+
+struct poller *poller_new(uv_loop_t *loop, int *ret_error)
+{
+    struct poller *poller = calloc(1, sizeof(*poller));
+    int error = poller != NULL ? 0 : UV_ENOMEM;
+    if (error == 0) {
+        poller->set = epoll_create1(EPOLL_CLOEXEC);
+        error = poller->set >= 0 ? uv_poll_init(loop, &poller->handle, poller->set) : -errno;
+    }
+    if (error < 0) {
+        if (poller != NULL && poller->set >= 0)
+            (void)close(poller->set);
+        free(poller);
+        *ret_error = error;
+        return NULL;
+    }
+    poller->handle.data = poller;
+    (void)uv_poll_start(&poller->handle, UV_READABLE,
+                        on_set_ready); /* fails for a closing handle alone */
+    return poller;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct poller *poller = handle->data;
+    (void)close(poller->set);
+    free(poller);
+}
+
+void poller_free(struct poller *poller)
+{
+    if (poller != NULL)
+        uv_close((uv_handle_t *)&poller->handle, on_handle_closed);
+}
+
+int socket_watch_start(struct poller *poller, struct socket_watch *watch, int descriptor,
+                       socket_watch_fn on_ready)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                 .data.ptr = watch };
+    if (epoll_ctl(poller->set, EPOLL_CTL_ADD, descriptor, &event) < 0)
+        return -errno;
+    *watch = (struct socket_watch){ descriptor, on_ready, poller };
+    return 0;
+}
+
+/* Events of this turn may still name the watch; its memory may be gone when their turn comes. */
+static void drop_pending_events(const struct socket_watch *watch)
+{
+    struct poller *poller = watch->poller;
+    for (int i = poller->event_at; i < poller->event_count; i++)
+        if (poller->events[i].data.ptr == watch)
+            poller->events[i].data.ptr = NULL;
+}
+
+int socket_watch_detach(struct socket_watch *watch)
+{
+    int descriptor = watch->descriptor;
+    if (descriptor < 0 || watch->poller == NULL)
+        return -1;
+    drop_pending_events(watch);
+    (void)epoll_ctl(watch->poller->set, EPOLL_CTL_DEL, descriptor, NULL); /* it is in the set */
+    watch->descriptor = -1;
+    watch->poller = NULL;
+    return descriptor;
+}
+
+void socket_watch_close(struct socket_watch *watch)
+{
+    if (watch->descriptor < 0 || watch->poller == NULL)
+        return;
+    drop_pending_events(watch);
+    (void)close(
+        watch->descriptor); /* leaves the set by itself: nobody duplicates our descriptors */
+    watch->descriptor = -1;
+    watch->poller = NULL;
+}

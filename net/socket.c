@@ -1,0 +1,176 @@
+/* net/socket.c - sockets bound and set up. */
+#include "net/socket.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Room for a burst of queries while a worker is busy with its batch. */
+enum { UDP_RECEIVE_BUFFER_BYTES = 4 << 20, LISTEN_BACKLOG = 4096, CLAIM_ATTEMPTS = 32 };
+
+static void describe(const struct endpoint *endpoint, struct fault *fault)
+{
+    char where[64];
+    struct text text = text_in(where, sizeof(where));
+    endpoint_add_to(endpoint, &text);
+    fault_where(fault, "%s", where);
+    switch (errno) {
+    case EADDRINUSE:
+        fault_what(fault, "the address is in use");
+        fault_remedy(
+            fault,
+            "stop the process that listens there (ss -lntup shows it), or choose another port");
+        break;
+    case EACCES:
+        fault_what(fault, "not permitted to listen on a port below 1024");
+        fault_remedy(fault, "choose a higher port, or give the process CAP_NET_BIND_SERVICE");
+        break;
+    case EADDRNOTAVAIL:
+        fault_what(fault, "this machine has no such address");
+        fault_remedy(fault, "choose one of its addresses (ip address shows them)");
+        break;
+    default:
+        fault_what(fault, "can't listen: %s", strerror(errno));
+        break;
+    }
+}
+
+static int set_flag(int descriptor, int level, int option)
+{
+    int one = 1;
+    return setsockopt(descriptor, level, option, &one, sizeof(one));
+}
+
+/* Opens and binds; -1 with errno. */
+static int open_bound(const struct endpoint *endpoint, int type, bool is_shared)
+{
+    struct sockaddr_storage address;
+    socklen_t size = endpoint_to_sockaddr(endpoint, &address);
+    int descriptor = socket(address.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        return -1;
+    bool is_set =
+        (!is_shared || set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT) == 0) &&
+        (type != SOCK_STREAM || set_flag(descriptor, SOL_SOCKET, SO_REUSEADDR) == 0) &&
+        (address.ss_family != AF_INET6 || set_flag(descriptor, IPPROTO_IPV6, IPV6_V6ONLY) == 0);
+    if (is_set && bind(descriptor, (struct sockaddr *)&address, size) == 0)
+        return descriptor;
+    int error = errno;
+    (void)close(descriptor);
+    errno = error;
+    return -1;
+}
+
+int socket_bind_udp(const struct endpoint *endpoint, struct fault *fault)
+{
+    int size = UDP_RECEIVE_BUFFER_BYTES;
+    int descriptor = open_bound(endpoint, SOCK_DGRAM, true);
+    if (descriptor < 0)
+        describe(endpoint, fault);
+    else /* the kernel grants what net.core.rmem_max allows */
+        (void)setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    return descriptor;
+}
+
+int socket_listen_tcp(const struct endpoint *endpoint, struct fault *fault)
+{
+    int descriptor = open_bound(endpoint, SOCK_STREAM, true);
+    if (descriptor >= 0 && listen(descriptor, LISTEN_BACKLOG) == 0)
+        return descriptor;
+    describe(endpoint, fault);
+    if (descriptor >= 0)
+        (void)close(descriptor);
+    return -1;
+}
+
+/* One attempt of socket_claim(); false with errno. */
+static bool try_claim(struct endpoint *endpoint, bool with_udp)
+{
+    struct endpoint claimed = *endpoint;
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    int tcp = open_bound(endpoint, SOCK_STREAM, false), udp = -1;
+    bool is_free = tcp >= 0 && listen(tcp, 1) == 0 &&
+                   getsockname(tcp, (struct sockaddr *)&address, &size) == 0;
+    if (is_free) {
+        claimed.port = endpoint_from_sockaddr((struct sockaddr *)&address).port;
+        udp = with_udp ? open_bound(&claimed, SOCK_DGRAM, false) : -1;
+        is_free = !with_udp || udp >= 0;
+    }
+    int error = errno;
+    if (tcp >= 0)
+        (void)close(tcp);
+    if (udp >= 0)
+        (void)close(udp);
+    errno = error;
+    if (is_free)
+        *endpoint = claimed;
+    return is_free;
+}
+
+bool socket_claim(struct endpoint *endpoint, bool with_udp, struct fault *fault)
+{
+    bool any_port = endpoint->port == 0;
+    for (int attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
+        if (try_claim(endpoint, with_udp))
+            return true;
+        if (!any_port || errno != EADDRINUSE)
+            break; /* a port that the kernel chose for TCP may be taken for UDP; another may not */
+    }
+    describe(endpoint, fault);
+    return false;
+}
+
+bool socket_address_is_local(const struct ip_address *address)
+{
+    struct endpoint endpoint = { *address, 0 };
+    int descriptor = open_bound(&endpoint, SOCK_DGRAM, false);
+    if (descriptor < 0)
+        return false; /* only an address of this machine's can be bound */
+    (void)close(descriptor);
+    return true;
+}
+
+int socket_connect(const struct endpoint *endpoint)
+{
+    struct sockaddr_storage address;
+    socklen_t size = endpoint_to_sockaddr(endpoint, &address);
+    int descriptor = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        return -1;
+    if (connect(descriptor, (struct sockaddr *)&address, size) == 0 || errno == EINPROGRESS)
+        return descriptor;
+    int error = errno;
+    (void)close(descriptor);
+    errno = error;
+    return -1;
+}
+
+int socket_error(int descriptor)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+void socket_set_no_delay(int descriptor)
+{
+    (void)set_flag(descriptor, IPPROTO_TCP, TCP_NODELAY);
+}
+
+uint64_t socket_raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit raised = { limit.rlim_max, limit.rlim_max };
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            limit = raised;
+    }
+    return limit.rlim_cur;
+}

@@ -1,0 +1,32 @@
+/* net/socket.h - sockets bound and set up: listeners shared by the workers, and what else a socket
+ * needs once. */
+#pragma once
+#include "base/address.h"
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* Each returns a non-blocking, close-on-exec descriptor that the caller owns, or -1 and a fault
+ * whose `where` is the endpoint. SO_REUSEPORT is set, so that each worker binds its own. */
+int socket_bind_udp(const struct endpoint *endpoint, struct fault *fault);
+int socket_listen_tcp(const struct endpoint *endpoint, struct fault *fault);
+
+/* Binds once without SO_REUSEPORT and lets go, so that another process on the same port is found
+ * out. Port 0 is replaced by one that is free for TCP and (with `with_udp`) for UDP. False with a
+ * fault. */
+bool socket_claim(struct endpoint *endpoint, bool with_udp, struct fault *fault);
+
+/* True when `address` is one of this machine's. */
+bool socket_address_is_local(const struct ip_address *address);
+
+/* Starts a non-blocking connection. Returns the descriptor, or -1 with errno. */
+int socket_connect(const struct endpoint *endpoint);
+/* 0, or the errno with which a connection attempt ended. */
+int socket_error(int descriptor);
+
+/* Sends small writes at once: TLS handshakes are many small flights. Failure only costs latency. */
+void socket_set_no_delay(int descriptor);
+
+/* Raises the soft limit on descriptors to the hard one; returns the limit now in force. */
+uint64_t socket_raise_descriptor_limit(void);
