@@ -1,0 +1,218 @@
+/* resolver/answer.c - the answer to one query.
+ *
+ * The largest ones are those for a name of 255 bytes:
+ *   addresses: 12 header, 259 question, 8 * 28 records, 11 OPT, 6 keepalive          = 512
+ *   negative:  12 header, 259 question, 33 SOA, 11 OPT, 6 keepalive, 6 + 160 error   = 487 */
+#include "resolver/answer.h"
+
+#include "base/text.h"
+#include "base/writer.h"
+#include "resolver/dns.h"
+
+#include <assert.h>
+
+/* The records of an answer: `count` addresses of one family, none for a negative answer. */
+struct answer_records {
+    const struct ip_address *address;
+    uint32_t count;
+    uint16_t type;
+    uint16_t address_bytes;
+};
+
+static struct answer_records records_v4(const struct gate_addresses *gate)
+{
+    return (struct answer_records){ gate->v4, gate->v4_count, DNS_TYPE_A, 4 };
+}
+
+static struct answer_records records_v6(const struct gate_addresses *gate)
+{
+    return (struct answer_records){ gate->v6, gate->v6_count, DNS_TYPE_AAAA, 16 };
+}
+
+/* What an allowed name has of `type`. HTTPS and SVCB have nothing, so that clients get neither ECH
+ * keys nor another way to the server; nor has any other type. */
+static struct answer_records records_of_type(const struct gate_addresses *gate, uint16_t type)
+{
+    switch (type) {
+    case DNS_TYPE_A:
+        return records_v4(gate);
+    case DNS_TYPE_AAAA:
+        return records_v6(gate);
+    case DNS_TYPE_ANY: /* RFC 8482 4.1: one of the record sets will do */
+        return gate->v4_count > 0 ? records_v4(gate) : records_v6(gate);
+    }
+    return (struct answer_records){ 0 };
+}
+
+/* RFC 8020 2: a denied name exists all the same where it lies above an allowed one, as the root
+ * does. */
+static enum answer_kind judge(const struct query *query, const struct answer_terms *terms,
+                              struct answer_records *ret_records)
+{
+    if (terms->verdict.decision != DECISION_ALLOW)
+        return terms->verdict.reason == REASON_PARENT ? ANSWER_NO_DATA : ANSWER_DENIED;
+    *ret_records = records_of_type(terms->gate, query->type);
+    return ret_records->count > 0 ? ANSWER_ADDRESSES : ANSWER_NO_DATA;
+}
+
+static unsigned rcode_of_error(enum query_status status)
+{
+    switch (status) {
+    case QUERY_FORMAT_ERROR:
+        return DNS_RCODE_FORMAT_ERROR;
+    case QUERY_NOT_IMPLEMENTED:
+        return DNS_RCODE_NOT_IMPLEMENTED;
+    case QUERY_BAD_VERSION:
+        return DNS_RCODE_BAD_VERSION;
+    case QUERY_IGNORED:
+    case QUERY_REFUSED:
+    case QUERY_OK:
+        break;
+    }
+    return DNS_RCODE_REFUSED;
+}
+
+static unsigned rcode_of_kind(enum answer_kind kind, enum query_status status,
+                              const struct settings *settings)
+{
+    switch (kind) {
+    case ANSWER_ERROR:
+        return rcode_of_error(status);
+    case ANSWER_NO_DATA:
+    case ANSWER_ADDRESSES:
+        return DNS_RCODE_NO_ERROR;
+    case ANSWER_DENIED:
+        break;
+    }
+    return settings->deny_answer == DENY_ANSWER_REFUSED ? DNS_RCODE_REFUSED : DNS_RCODE_NAME_ERROR;
+}
+
+static uint32_t answer_flags(const struct query *query)
+{
+    uint32_t flags = DNS_FLAG_RESPONSE | DNS_FLAG_RECURSION_AVAILABLE;
+    flags |= (uint32_t)query->opcode << DNS_OPCODE_SHIFT;
+    flags |= query->is_recursion_desired ? DNS_FLAG_RECURSION_DESIRED : 0;
+    flags |= query->is_checking_disabled ? DNS_FLAG_CHECKING_DISABLED : 0;
+    return flags;
+}
+
+/* RFC 1035 4.1.1 */
+static void write_header(struct writer *answer, uint16_t id, uint32_t flags,
+                         const uint16_t counts[4])
+{
+    uint8_t *to = writer_reserve(answer, DNS_HEADER_BYTES);
+    if (to == NULL)
+        return;
+    store_uint(to, id, 2);
+    store_uint(to + 2, flags, 2);
+    for (size_t i = 0; i < 4; i++)
+        store_uint(to + 4 + 2 * i, counts[i], 2);
+}
+
+/* One record each, owned by the name of the question (RFC 1035 4.1.4: a pointer to where it always
+ * stands). */
+static void write_addresses(struct writer *answer, const struct answer_records *records,
+                            uint32_t ttl_s)
+{
+    enum { POINTER_TO_QUESTION = 0xc000 | DNS_HEADER_BYTES };
+    for (uint32_t i = 0; i < records->count; i++) {
+        uint8_t *to = writer_reserve(answer, DNS_LABEL_POINTER_BYTES + DNS_RECORD_FIXED_BYTES);
+        if (to == NULL)
+            return;
+        store_uint(to, POINTER_TO_QUESTION, 2);
+        store_uint(to + 2, records->type, 2);
+        store_uint(to + 4, DNS_CLASS_IN, 2);
+        store_uint(to + 6, ttl_s, 4);
+        store_uint(to + 10, records->address_bytes, 2);
+        writer_bytes(answer, records->address[i].bytes, records->address_bytes);
+    }
+}
+
+/* RFC 2308 3: the SOA says how long the answer may be kept, by the lesser of its TTL and its
+ * MINIMUM. Its owner is the root, as nobody here knows where the zones of others begin. */
+static void write_soa(struct writer *answer, uint32_t ttl_s)
+{
+    enum { SERIAL = 1, REFRESH_S = 86400, RETRY_S = 7200, EXPIRE_S = 604800 };
+    enum { OWNER_BYTES = 1, NAMES_BYTES = 2, RDATA_BYTES = NAMES_BYTES + 5 * 4 };
+    uint8_t *to = writer_reserve(answer, OWNER_BYTES + DNS_RECORD_FIXED_BYTES + RDATA_BYTES);
+    if (to == NULL)
+        return;
+    store_uint(to, 0, OWNER_BYTES);
+    store_uint(to + 1, DNS_TYPE_SOA, 2);
+    store_uint(to + 3, DNS_CLASS_IN, 2);
+    store_uint(to + 5, ttl_s, 4);
+    store_uint(to + 9, RDATA_BYTES, 2);
+    store_uint(to + 11, 0, NAMES_BYTES); /* MNAME and RNAME: the root */
+    store_uint(to + 13, SERIAL, 4);
+    store_uint(to + 17, REFRESH_S, 4);
+    store_uint(to + 21, RETRY_S, 4);
+    store_uint(to + 25, EXPIRE_S, 4);
+    store_uint(to + 29, ttl_s, 4); /* MINIMUM */
+}
+
+/* RFC 8914 2: why the name is denied, in the words that log and `explain` use too. */
+static void write_extended_error(struct writer *answer, const struct query *query,
+                                 const struct verdict *verdict)
+{
+    /* One byte more than may be sent, and a NUL: that byte shows whether a character is cut. */
+    char buffer[DNS_EXTRA_TEXT_MAX + 2];
+    struct text sentence = text_in(buffer, sizeof(buffer));
+    verdict_add_sentence(verdict, &query->name, 0, &sentence);
+    size_t size = text_cut_at_character(sentence.at, sentence.size, DNS_EXTRA_TEXT_MAX);
+    writer_uint(answer, DNS_OPTION_EXTENDED_ERROR, 2);
+    writer_uint(answer, (uint32_t)(2 + size), 2);
+    writer_uint(answer, DNS_EXTENDED_ERROR_BLOCKED, 2);
+    writer_bytes(answer, sentence.at, size);
+}
+
+/* RFC 7828 3.2.2 */
+static void write_keepalive(struct writer *answer, uint16_t keepalive_100ms)
+{
+    writer_uint(answer, DNS_OPTION_TCP_KEEPALIVE, 2);
+    writer_uint(answer, 2, 2);
+    writer_uint(answer, keepalive_100ms, 2);
+}
+
+/* RFC 6891 6.1.2. `explains` adds the error text of a denied name. */
+static void write_opt(struct writer *answer, const struct query *query, unsigned rcode,
+                      const struct answer_terms *terms, bool explains)
+{
+    uint8_t *to = writer_reserve(answer, 1 + DNS_RECORD_FIXED_BYTES);
+    if (to == NULL)
+        return;
+    store_uint(to, 0, 1); /* owner: the root */
+    store_uint(to + 1, DNS_TYPE_OPT, 2);
+    store_uint(to + 3, DNS_EDNS_UDP_BYTES, 2);
+    store_uint(to + 5, rcode >> DNS_RCODE_HEADER_BITS, 1);
+    store_uint(to + 6, DNS_EDNS_VERSION, 1);
+    store_uint(to + 7, query->is_dnssec_ok ? DNS_EDNS_FLAG_DNSSEC_OK : 0, 2);
+    const uint8_t *options = answer->at;
+    if (query->wants_keepalive && terms->keepalive_100ms > 0)
+        write_keepalive(answer, terms->keepalive_100ms);
+    if (explains)
+        write_extended_error(answer, query, &terms->verdict);
+    store_uint(to + 9, (uint32_t)(answer->at - options), 2);
+}
+
+enum answer_kind answer_compose(const struct query *query, enum query_status status,
+                                const struct answer_terms *terms, struct writer *answer)
+{
+    struct answer_records records = { 0 };
+    enum answer_kind kind = status == QUERY_OK ? judge(query, terms, &records) : ANSWER_ERROR;
+    unsigned rcode = rcode_of_kind(kind, status, terms->settings);
+    /* RFC 2308 2: negative answers are NXDOMAIN and NODATA; REFUSED says nothing of the name. */
+    bool has_soa = kind == ANSWER_NO_DATA || rcode == DNS_RCODE_NAME_ERROR;
+    uint16_t counts[4] = { query->question_size > 0, (uint16_t)records.count, has_soa,
+                           query->has_edns };
+
+    write_header(answer, query->id, answer_flags(query) | (rcode & DNS_RCODE_MASK), counts);
+    writer_bytes(answer, query->question, query->question_size);
+    write_addresses(answer, &records, terms->settings->answer_ttl_s);
+    if (has_soa)
+        write_soa(answer, terms->settings->negative_ttl_s);
+    if (query->has_edns)
+        write_opt(answer, query, rcode, terms,
+                  status == QUERY_OK && terms->verdict.decision != DECISION_ALLOW);
+    assert(!answer->failed);
+    return kind;
+}

@@ -1,0 +1,31 @@
+/* resolver/answer.h - the answer to one query, by the table of docs/architecture.md: an allowed
+ * name leads to the gate, every other one does not exist, and nothing is ever forwarded. Pure;
+ * allocates nothing. */
+#pragma once
+#include "policy/gate_address.h"
+#include "policy/settings.h"
+#include "policy/verdict.h"
+#include "resolver/query.h"
+
+struct writer;
+
+/* What kind of answer it was. Zero is the denial. */
+enum answer_kind {
+    ANSWER_DENIED = 0, /* NXDOMAIN, or REFUSED where the settings say so */
+    ANSWER_ERROR,      /* the query's status was not QUERY_OK: its rcode, and no records */
+    ANSWER_NO_DATA,    /* the name exists, but no record of the type that was asked for */
+    ANSWER_ADDRESSES,
+};
+
+/* What an answer is made of besides the query; borrows its pointers. */
+struct answer_terms {
+    const struct settings *settings;
+    const struct gate_addresses *gate;
+    struct verdict verdict;   /* on the query's name; read only for QUERY_OK */
+    uint16_t keepalive_100ms; /* told to a client that asks for it (RFC 7828); 0 on UDP: not told */
+};
+
+/* Writes the answer to `query`, whose parse gave `status` (any but QUERY_IGNORED), at the start of
+ * `answer`. DNS_ANSWER_MAX bytes of room always suffice. */
+enum answer_kind answer_compose(const struct query *query, enum query_status status,
+                                const struct answer_terms *terms, struct writer *answer);

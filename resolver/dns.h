@@ -1,0 +1,73 @@
+/* resolver/dns.h - the numbers of the DNS protocol, each beside its RFC. */
+#pragma once
+
+/* Sizes in bytes. */
+enum {
+    DNS_HEADER_BYTES = 12, /* RFC 1035 4.1.1 */
+    DNS_UDP_MIN = 512,     /* what every client takes, with or without EDNS (RFC 1035 4.2.1) */
+    DNS_ANSWER_MAX = DNS_UDP_MIN, /* so no answer is ever truncated */
+    DNS_EDNS_UDP_BYTES = 1232,   /* what our OPT says we take: fits IPv6's least MTU (RFC 8200 5) */
+    DNS_LABEL_POINTER_BYTES = 2, /* RFC 1035 4.1.4 */
+    DNS_RECORD_FIXED_BYTES = 10, /* type, class, TTL and length of a record (RFC 1035 4.1.3) */
+    DNS_EXTRA_TEXT_MAX = 160, /* of an Extended DNS Error: what keeps every answer in 512 bytes */
+};
+
+/* The second 16 bits of a header (RFC 1035 4.1.1, RFC 4035 3.1.6 and 3.2.2). */
+enum {
+    DNS_FLAG_RESPONSE = 0x8000,
+    DNS_FLAG_AUTHORITATIVE = 0x0400,
+    DNS_FLAG_TRUNCATED = 0x0200,
+    DNS_FLAG_RECURSION_DESIRED = 0x0100,
+    DNS_FLAG_RECURSION_AVAILABLE = 0x0080,
+    DNS_FLAG_AUTHENTIC_DATA = 0x0020,
+    DNS_FLAG_CHECKING_DISABLED = 0x0010,
+    DNS_OPCODE_SHIFT = 11,
+    DNS_OPCODE_MASK = 0xf,
+    DNS_RCODE_MASK = 0xf,
+};
+
+enum {
+    DNS_OPCODE_QUERY = 0, /* RFC 1035 4.1.1 */
+};
+
+/* RFC 1035 4.1.1; above 15 with the upper bits in the OPT record (RFC 6891 6.1.3). */
+enum {
+    DNS_RCODE_NO_ERROR = 0,
+    DNS_RCODE_FORMAT_ERROR = 1,
+    DNS_RCODE_NAME_ERROR = 3, /* NXDOMAIN */
+    DNS_RCODE_NOT_IMPLEMENTED = 4,
+    DNS_RCODE_REFUSED = 5,
+    DNS_RCODE_BAD_VERSION = 16,
+    DNS_RCODE_HEADER_BITS = 4,
+};
+
+enum {
+    DNS_TYPE_A = 1,      /* RFC 1035 3.2.2 */
+    DNS_TYPE_SOA = 6,    /* RFC 1035 3.3.13 */
+    DNS_TYPE_AAAA = 28,  /* RFC 3596 2.1 */
+    DNS_TYPE_OPT = 41,   /* RFC 6891 6.1.1 */
+    DNS_TYPE_SVCB = 64,  /* RFC 9460 14.1 */
+    DNS_TYPE_HTTPS = 65, /* RFC 9460 14.2 */
+    DNS_TYPE_IXFR = 251, /* RFC 1995 2 */
+    DNS_TYPE_AXFR = 252, /* RFC 1035 3.2.3 */
+    DNS_TYPE_ANY = 255,  /* RFC 8482 */
+};
+
+enum {
+    DNS_CLASS_IN = 1, /* RFC 1035 3.2.4 */
+};
+
+/* The OPT record's "TTL": extended rcode, version, flags (RFC 6891 6.1.3). */
+enum {
+    DNS_EDNS_VERSION = 0,
+    DNS_EDNS_FLAG_DNSSEC_OK = 0x8000, /* RFC 3225 3 */
+};
+
+enum {
+    DNS_OPTION_TCP_KEEPALIVE = 11,  /* RFC 7828 3.1 */
+    DNS_OPTION_EXTENDED_ERROR = 15, /* RFC 8914 2 */
+};
+
+enum {
+    DNS_EXTENDED_ERROR_BLOCKED = 15, /* RFC 8914 4.16 */
+};

@@ -1,0 +1,201 @@
+/* resolver/tcp_connection.c - one client's TCP connection. */
+#include "resolver/tcp_connection.h"
+
+#include "base/clock.h"
+#include "base/reader.h"
+#include "base/writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct tcp_connection *connection = handle->data;
+    if (--connection->open_handles > 0)
+        return;
+    connection->owner.connection_closed(connection->owner.context, connection);
+    free(connection);
+}
+
+static bool is_closing(const struct tcp_connection *connection)
+{
+    return uv_is_closing((const uv_handle_t *)&connection->stream);
+}
+
+void tcp_connection_close(struct tcp_connection *connection)
+{
+    if (is_closing(connection))
+        return;
+    uv_close((uv_handle_t *)&connection->stream, on_handle_closed);
+    uv_close((uv_handle_t *)&connection->idle, on_handle_closed);
+}
+
+static void on_idle(uv_timer_t *timer)
+{
+    tcp_connection_close(timer->data);
+}
+
+/* Only whole answers that the client took put the end off, so that neither a byte now and then nor
+ * a client that does not read holds a connection. */
+static void put_idle_off(struct tcp_connection *connection)
+{
+    (void)uv_timer_start(&connection->idle, on_idle, RESOLVER_TCP_IDLE_MS,
+                         0); /* fails only without callback */
+}
+
+/* What came of a message. */
+enum progress {
+    PROGRESS_BROKEN = 0, /* no DNS client sends this */
+    PROGRESS_STARVED,    /* it is not whole yet */
+    PROGRESS_ANSWERED,
+};
+
+/* Answers the message at the start of `input` into `output`, which has the room. Where it can't,
+ * both stay as they are. */
+static enum progress answer_message(struct tcp_connection *connection, struct reader *input,
+                                    struct writer *output)
+{
+    struct reader rest = *input;
+    size_t size = reader_uint(&rest, 2);
+    if (size > TCP_QUERY_MAX)
+        return PROGRESS_BROKEN;
+    struct resolver_request request = {
+        .bytes = reader_take(&rest, size),
+        .size = size,
+        .client = connection->client,
+        .now_s = clock_realtime_s(),
+        .is_tcp = true,
+    };
+    if (rest.failed)
+        return PROGRESS_STARVED;
+    size_t answer_size = resolver_answer(connection->owner.resolver, &request, output->at + 2);
+    if (answer_size == 0)
+        return PROGRESS_BROKEN;
+    store_uint(output->at, (uint32_t)answer_size, 2);
+    (void)writer_reserve(output, 2 + answer_size); /* filled already */
+    *input = rest;
+    return PROGRESS_ANSWERED;
+}
+
+/* Answers what has arrived while the output has room; ANSWERED: there may be more. */
+static enum progress answer_messages(struct tcp_connection *connection)
+{
+    enum progress progress = PROGRESS_ANSWERED;
+    struct reader input = reader_over(connection->input, connection->input_size);
+    struct writer output = writer_over(connection->output, sizeof(connection->output));
+    while (progress == PROGRESS_ANSWERED && writer_left(&output) >= 2 + RESOLVER_ANSWER_MAX)
+        progress = answer_message(connection, &input, &output);
+    connection->output_size = writer_size(&output);
+    connection->input_size = reader_left(&input);
+    memmove(connection->input, input.at, connection->input_size);
+    return progress;
+}
+
+static void on_written(uv_write_t *write, int status);
+
+/* Back-pressure: while a client does not read its answers, it is not read from. */
+static void send_output(struct tcp_connection *connection)
+{
+    uv_stream_t *stream = (uv_stream_t *)&connection->stream;
+    uv_buf_t output = uv_buf_init((char *)connection->output, (unsigned)connection->output_size);
+    int sent = output.len > 0 ? uv_try_write(stream, &output, 1) : 0;
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    if (sent < 0 && sent != UV_EAGAIN) {
+        tcp_connection_close(connection);
+    } else if (done < output.len) {
+        uv_buf_t rest = uv_buf_init(output.base + done, (unsigned)(output.len - done));
+        uv_read_stop(stream);
+        connection->is_writing = uv_write(&connection->write, stream, &rest, 1, on_written) == 0;
+        if (!connection->is_writing)
+            tcp_connection_close(connection);
+    } else if (done > 0) {
+        put_idle_off(connection);
+    }
+}
+
+/* Answers all that has arrived, unless the client lets its answers pile up. */
+static void serve(struct tcp_connection *connection)
+{
+    enum progress progress = PROGRESS_ANSWERED;
+    while (progress == PROGRESS_ANSWERED && !connection->is_writing && !is_closing(connection)) {
+        progress = answer_messages(connection);
+        send_output(connection);
+    }
+    if (progress == PROGRESS_BROKEN && !connection->is_writing)
+        tcp_connection_close(connection);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    (void)buffer;
+    struct tcp_connection *connection = stream->data;
+    if (size < 0) { /* its end included: all that came before it is answered by now */
+        tcp_connection_close(connection);
+        return;
+    }
+    connection->input_size += (size_t)size;
+    serve(connection);
+}
+
+/* There always is room: the input holds the longest message, and whole ones are answered as they
+ * come. */
+static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
+{
+    (void)suggested;
+    struct tcp_connection *connection = handle->data;
+    ret_buffer->base = (char *)connection->input + connection->input_size;
+    ret_buffer->len = sizeof(connection->input) - connection->input_size;
+}
+
+static void read_on(struct tcp_connection *connection)
+{
+    if (uv_read_start((uv_stream_t *)&connection->stream, on_room_wanted, on_read) != 0)
+        tcp_connection_close(connection);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct tcp_connection *connection = write->data;
+    if (is_closing(connection))
+        return;
+    connection->is_writing = false;
+    if (status < 0) {
+        tcp_connection_close(connection);
+        return;
+    }
+    put_idle_off(connection);
+    serve(connection);
+    if (!connection->is_writing && !is_closing(connection))
+        read_on(connection);
+}
+
+struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
+                                          const struct endpoint *client,
+                                          const struct tcp_connection_owner *owner)
+{
+    /* Not calloc: the buffers are most of it, and are written before they are read. */
+    struct tcp_connection *connection = malloc(sizeof(*connection));
+    if (connection == NULL) {
+        close(descriptor);
+        return NULL;
+    }
+    connection->stream.data = connection->idle.data = connection->write.data = connection;
+    connection->open_handles = 2;
+    connection->is_writing = false;
+    connection->client = *client;
+    connection->owner = *owner;
+    connection->previous = connection->next = NULL;
+    connection->input_size = connection->output_size = 0;
+    (void)uv_tcp_init(loop, &connection->stream); /* neither of these two can fail */
+    (void)uv_timer_init(loop, &connection->idle);
+    if (uv_tcp_open(&connection->stream, descriptor) != 0) {
+        close(descriptor);
+        tcp_connection_close(connection);
+        return connection;
+    }
+    (void)uv_tcp_nodelay(&connection->stream, 1); /* failure only costs latency */
+    put_idle_off(connection);
+    read_on(connection);
+    return connection;
+}

@@ -1,0 +1,26 @@
+/* resolver/tcp_server.h - answers DNS queries over TCP (RFC 7766) on one listening socket.
+ * Queries of one connection are answered in their order, however many it sends ahead. Belongs to
+ * one loop. */
+#pragma once
+#include "resolver/resolver.h"
+
+#include <uv.h>
+
+enum {
+    TCP_CONNECTIONS_MAX = 1000,          /* of one server; one too many is closed at once */
+    TCP_CONNECTIONS_PER_CLIENT_MAX = 64, /* of one client address */
+    TCP_QUERY_MAX = 4096,                /* a longer message is no query, and ends the connection */
+    TCP_UNSENT_ANSWERS_MAX = 16,         /* then nothing more is read until the client has read */
+};
+
+struct tcp_server;
+
+/* Serves `descriptor`, a listening, non-blocking TCP socket. Takes it over, but on failure: then
+ * NULL, and a negative UV_E* in `*ret_error`. `loop` and `resolver` must outlive the server. The
+ * process ignores SIGPIPE. */
+struct tcp_server *tcp_server_new(uv_loop_t *loop, int descriptor, struct resolver *resolver,
+                                  int *ret_error);
+
+/* Closes the listener and every connection; memory goes with the last close callback, so run the
+ * loop until it has none. NULL is fine. */
+void tcp_server_free(struct tcp_server *server);
