@@ -1,0 +1,61 @@
+/* sni-gate/alert.c - what a refused client is told. */
+#include "sni-gate/alert.h"
+
+#include <string.h>
+
+/* RFC 8446 6, and RFC 6066 3 */
+enum alert_description {
+    ALERT_NONE = -1,
+    ALERT_HANDSHAKE_FAILURE = 40,
+    ALERT_ILLEGAL_PARAMETER = 47,
+    ALERT_DECODE_ERROR = 50,
+    ALERT_INTERNAL_ERROR = 80,
+    ALERT_MISSING_EXTENSION = 109,
+    ALERT_UNRECOGNIZED_NAME = 112,
+};
+
+enum { RECORD_ALERT = 21, LEGACY_VERSION = 0x0303, ALERT_LEVEL_FATAL = 2, ALERT_BYTES = 2 };
+
+static enum alert_description describe(enum reason reason, bool offers_tls13)
+{
+    switch (reason) {
+    case REASON_NO_RULE:
+    case REASON_DENY_RULE:
+    case REASON_PARENT:
+        return ALERT_UNRECOGNIZED_NAME;
+    case REASON_NO_SERVER_NAME: /* RFC 8446 9.2; before TLS 1.3 there was no better word */
+        return offers_tls13 ? ALERT_MISSING_EXTENSION : ALERT_HANDSHAKE_FAILURE;
+    case REASON_BAD_SERVER_NAME:
+    case REASON_ADDRESS_AS_SERVER_NAME:
+        return ALERT_ILLEGAL_PARAMETER;
+    case REASON_MALFORMED_HELLO:
+    case REASON_HELLO_TOO_LARGE:
+    case REASON_HELLO_TIMEOUT:
+    case REASON_HELLO_CUT_SHORT:
+        return ALERT_DECODE_ERROR;
+    case REASON_UPSTREAM_NOT_FOUND:
+    case REASON_UPSTREAM_DNS_FAILED:
+    case REASON_UPSTREAM_ADDRESS_REFUSED:
+    case REASON_UPSTREAM_CONNECT_FAILED:
+    case REASON_OUT_OF_RESOURCES:
+        return ALERT_INTERNAL_ERROR;
+    case REASON_NOT_TLS:
+    case REASON_ALLOWED:
+    case REASON_COUNT:
+        break;
+    }
+    return ALERT_NONE;
+}
+
+size_t alert_write(enum reason reason, bool offers_tls13, uint8_t ret_record[ALERT_RECORD_BYTES])
+{
+    enum alert_description description = describe(reason, offers_tls13);
+    if (description == ALERT_NONE)
+        return 0;
+    const uint8_t record[ALERT_RECORD_BYTES] = { RECORD_ALERT,          LEGACY_VERSION >> 8,
+                                                 LEGACY_VERSION & 0xff, 0,
+                                                 ALERT_BYTES,           ALERT_LEVEL_FATAL,
+                                                 (uint8_t)description };
+    memcpy(ret_record, record, sizeof(record));
+    return sizeof(record);
+}

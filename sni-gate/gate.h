@@ -1,0 +1,45 @@
+/* sni-gate/gate.h - the TLS gate of one worker: accepts connections and keeps them until they end.
+ * It knows neither the database nor the log: it is handed a view of the policy and a sink.
+ * Everything here belongs to the worker's loop. */
+#pragma once
+#include "sni-gate/gate_event.h"
+
+#include <stddef.h>
+#include <uv.h>
+
+struct gate;
+struct policy_view;
+struct poller;
+struct upstream;
+
+/* What it works with; all borrowed, and to outlive the gate. */
+struct gate_parts {
+    uv_loop_t *loop;
+    struct poller *poller;
+    struct upstream *upstream;
+    struct policy_view *view;
+    struct gate_sink sink; /* must not call back into the gate, but for gate_connection_count() */
+};
+
+/* NULL when out of memory. */
+struct gate *gate_new(const struct gate_parts *parts);
+
+/* Accepts from a listening, non-blocking `descriptor`, whose clients believe that they connect to
+ * `port`: rules name it, and it is dialled upstream. Takes the descriptor over, on failure too. 0
+ * or a negative UV_E*. */
+int gate_listen(struct gate *gate, int descriptor, uint16_t port);
+
+/* Accepts no more: closes the listeners. Safe to call twice. */
+void gate_stop(struct gate *gate);
+
+/* Closes every connection, as GATE_END_SHUTDOWN. */
+void gate_close_all(struct gate *gate);
+
+/* Connections of which the sink has not been told; within the sink's call, without the one it is
+ * told of. */
+size_t gate_connection_count(const struct gate *gate);
+
+/* Stops and closes everything, then frees. Sockets and lookups are let go at once, so poller and
+ * DNS channel may be freed right after; the memory goes with close callbacks, so run the loop. NULL
+ * is fine. */
+void gate_free(struct gate *gate);

@@ -1,0 +1,42 @@
+/* sni-gate/gate_event.h - what the gate tells of each connection, once, when it has ended. */
+#pragma once
+#include "base/address.h"
+#include "policy/verdict.h"
+#include "upstream/address_rule.h"
+
+struct host_name;
+
+/* How connections end: constant, word in logs and JSON (stable). */
+#define GATE_END_LIST(END)                                                                         \
+    END(REFUSED, "refused") /* the verdict denies; no byte went through */                         \
+    END(CLOSED, "closed")   /* both sides ended in order */                                        \
+    END(CLIENT_RESET, "client_reset")                                                              \
+    END(SERVER_RESET, "server_reset")                                                              \
+    END(FAILED, "failed")     /* the network gave it up, or Pinhole ran out of memory */           \
+    END(SHUTDOWN, "shutdown") /* Pinhole stopped */
+
+#define GATE_END_CONSTANT(constant, word) GATE_END_##constant,
+enum gate_end { GATE_END_LIST(GATE_END_CONSTANT) GATE_END_COUNT };
+#undef GATE_END_CONSTANT
+
+/* The word of an end: a literal. */
+const char *gate_end_word(enum gate_end end);
+
+/* One connection. Borrowed: valid during the call alone. */
+struct gate_event {
+    struct endpoint client;
+    const struct host_name *name; /* NULL: none was read */
+    uint16_t port;                /* that the client believes it connected to */
+    struct verdict verdict;
+    struct endpoint server; /* dialled, or refused to be; family 0: it came to neither */
+    enum address_fitness server_fitness; /* of `server` */
+    uint64_t bytes_up, bytes_down;       /* to the server, to the client */
+    int64_t duration_ms;
+    enum gate_end end;
+};
+
+/* Who is told. Called once a connection, on the worker's loop. */
+struct gate_sink {
+    void *context;
+    void (*connection_ended)(void *context, const struct gate_event *event);
+};

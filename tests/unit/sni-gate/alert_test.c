@@ -1,0 +1,61 @@
+/* tests/unit/sni-gate/alert_test.c - the alert for each reason. */
+#include "sni-gate/alert.h"
+
+#include "unit.h"
+
+enum { NONE = -1 };
+
+static const struct row {
+    const char *name;
+    enum reason reason;
+    int before_tls13, tls13;
+} rows[] = {
+    { "no rule: unrecognized_name", REASON_NO_RULE, 112, 112 },
+    { "a deny rule: unrecognized_name", REASON_DENY_RULE, 112, 112 },
+    { "a parent: unrecognized_name", REASON_PARENT, 112, 112 },
+    { "no SNI: handshake_failure, missing_extension", REASON_NO_SERVER_NAME, 40, 109 },
+    { "bad name: illegal_parameter", REASON_BAD_SERVER_NAME, 47, 47 },
+    { "address: illegal_parameter", REASON_ADDRESS_AS_SERVER_NAME, 47, 47 },
+    { "malformed: decode_error", REASON_MALFORMED_HELLO, 50, 50 },
+    { "too large: decode_error", REASON_HELLO_TOO_LARGE, 50, 50 },
+    { "too late: decode_error", REASON_HELLO_TIMEOUT, 50, 50 },
+    { "cut short: decode_error", REASON_HELLO_CUT_SHORT, 50, 50 },
+    { "not TLS: none", REASON_NOT_TLS, NONE, NONE },
+    { "not found: internal_error", REASON_UPSTREAM_NOT_FOUND, 80, 80 },
+    { "DNS failed: internal_error", REASON_UPSTREAM_DNS_FAILED, 80, 80 },
+    { "address refused: internal_error", REASON_UPSTREAM_ADDRESS_REFUSED, 80, 80 },
+    { "connect failed: internal_error", REASON_UPSTREAM_CONNECT_FAILED, 80, 80 },
+    { "out of resources: internal_error", REASON_OUT_OF_RESOURCES, 80, 80 },
+    { "allowed: none", REASON_ALLOWED, NONE, NONE },
+};
+
+static void writes(enum reason reason, bool offers_tls13, int expected)
+{
+    uint8_t record[ALERT_RECORD_BYTES];
+    const uint8_t fatal[ALERT_RECORD_BYTES] = { 21, 3, 3, 0, 2, 2, (uint8_t)expected };
+    size_t size = alert_write(reason, offers_tls13, record);
+    assert_int_equal(size, expected == NONE ? 0 : sizeof(record));
+    if (size > 0)
+        assert_memory_equal(record, fatal, sizeof(fatal));
+}
+
+static void writes_alert(void **state)
+{
+    const struct row *row = *state;
+    writes(row->reason, false, row->before_tls13);
+    writes(row->reason, true, row->tls13);
+}
+
+static void every_reason_has_a_row(void **state)
+{
+    (void)state;
+    assert_int_equal(COUNT(rows), REASON_COUNT);
+}
+
+int main(void)
+{
+    struct tests tests = { 0 };
+    TESTS_ADD_TABLE(&tests, rows, writes_alert);
+    tests_add_row(&tests, "every reason has a row", NULL, every_reason_has_a_row);
+    return tests_run(&tests, "alert");
+}

@@ -1,0 +1,288 @@
+/* tests/unit/upstream/upstream_test.c - from a name to a connected socket, or to the reason why
+ * not. */
+#include "upstream/upstream.h"
+
+#include "fake_dns.h"
+#include "policy/host_name.h"
+#include "policy/policy_builder.h"
+#include "policy/policy_feed.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { NOT_DONE = -1 };
+
+struct fixture {
+    uv_loop_t loop;
+    struct fake_dns dns;
+    struct policy_feed feed;
+    struct policy_view view;
+    struct upstream upstream;
+    struct upstream_request request;
+    int listener; /* on 127.0.0.1, and its port */
+    uint16_t port;
+    int looked_up, connected; /* the reasons that came */
+};
+
+/* A policy without rules, that opens these networks. */
+static struct policy *make_policy(const char *open_networks)
+{
+    const struct policy_ports ports = { { 443 }, 1 };
+    struct settings settings = settings_default();
+    assert_int_equal(settings_set(&settings, "allowed_private_networks", open_networks),
+                     SETTING_OK);
+    return policy_builder_finish(policy_builder_new(&ports), &settings, 1);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    struct fault fault;
+    int error;
+    uv_loop_init(&fixture->loop);
+    fake_dns_start(&fixture->dns, &fixture->loop);
+    policy_feed_init(&fixture->feed, make_policy("127.0.0.0/8"));
+    policy_view_init(&fixture->view, &fixture->feed);
+    fixture->upstream = (struct upstream){
+        .loop = &fixture->loop,
+        .poller = poller_new(&fixture->loop, &error),
+        .channel = dns_channel_new(&fixture->loop, &fixture->dns.endpoint, 1, &fault),
+        .view = &fixture->view,
+    };
+    upstream_request_init(&fixture->request, &fixture->upstream);
+    fixture->listener = bound_socket(SOCK_STREAM, "127.0.0.1:0");
+    fixture->port = socket_endpoint(fixture->listener).port;
+    fixture->looked_up = fixture->connected = NOT_DONE;
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    upstream_request_close(&fixture->request, NULL);
+    dns_channel_free(fixture->upstream.channel);
+    poller_free(fixture->upstream.poller);
+    fake_dns_stop(&fixture->dns);
+    close(fixture->listener);
+    finish_loop(&fixture->loop);
+    policy_view_release(&fixture->view);
+    policy_feed_release(&fixture->feed);
+    free(fixture);
+    return 0;
+}
+
+static struct fixture *fixture_of(struct upstream_request *request)
+{
+    return (struct fixture *)((char *)request - offsetof(struct fixture, request));
+}
+
+static void note_looked_up(struct upstream_request *request, enum reason reason)
+{
+    assert_int_equal(fixture_of(request)->looked_up, NOT_DONE);
+    fixture_of(request)->looked_up = (int)reason;
+}
+
+static void note_connected(struct upstream_request *request, enum reason reason)
+{
+    assert_int_equal(fixture_of(request)->connected, NOT_DONE);
+    fixture_of(request)->connected = (int)reason;
+}
+
+static void await(struct fixture *fixture, const int *outcome)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + AWAIT_MS;
+    while (*outcome == NOT_DONE) {
+        assert_true(clock_monotonic_ms() < deadline_ms);
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    }
+}
+
+static void start_lookup(struct fixture *fixture)
+{
+    struct host_name name;
+    assert_int_equal(host_name_parse(BYTES("api.example.com"), &name), HOST_NAME_OK);
+    upstream_lookup(&fixture->request, &name, note_looked_up);
+}
+
+static enum reason look_up(struct fixture *fixture)
+{
+    start_lookup(fixture);
+    await(fixture, &fixture->looked_up);
+    return (enum reason)fixture->looked_up;
+}
+
+static enum reason reach(struct fixture *fixture)
+{
+    assert_int_equal(look_up(fixture), REASON_ALLOWED);
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    await(fixture, &fixture->connected);
+    return (enum reason)fixture->connected;
+}
+
+static void expect_endpoint(const struct fixture *fixture, const char *address,
+                            enum address_fitness fitness)
+{
+    struct endpoint expected = { .port = fixture->port };
+    assert_true(ip_address_parse(address, &expected.address));
+    assert_true(endpoint_equal(&fixture->request.endpoint, &expected));
+    assert_int_equal(fixture->request.fitness, fitness);
+}
+
+static void connects_to_the_address_of_the_name(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+    int accepted = accept(fixture->listener, NULL, NULL);
+    assert_true(accepted >= 0);
+    char byte = 'x';
+    assert_int_equal(send(fixture->request.server.descriptor, &byte, 1, 0), 1);
+    assert_int_equal(await_bytes(&fixture->loop, accepted, &byte, 1), 1);
+    close(accepted);
+}
+
+static void goes_on_to_the_next_address(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "10.0.0.1");  /* refused */
+    fake_dns_add(&fixture->dns, "127.0.0.9"); /* nobody listens */
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+}
+
+/* A listener whose backlog is full drops every SYN: the attempt neither succeeds nor fails. */
+static void leaves_an_address_that_is_silent(void **state)
+{
+    struct fixture *fixture = *state;
+    char where[32];
+    snprintf(where, sizeof(where), "127.0.0.2:%u", fixture->port);
+    int silent = bound_socket(SOCK_STREAM, where), fillers[2];
+    assert_int_equal(listen(silent, 0), 0);
+    for (size_t i = 0; i < COUNT(fillers); i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect_socket(fillers[i], "127.0.0.2", fixture->port);
+    }
+    fake_dns_add(&fixture->dns, "127.0.0.2");
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+    for (size_t i = 0; i < COUNT(fillers); i++)
+        close(fillers[i]);
+    close(silent);
+}
+
+static void refuses_where_no_address_is_fit(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "10.0.0.1");
+    fake_dns_add(&fixture->dns, "fd00::1");
+    fake_dns_add(&fixture->dns, "169.254.169.254");
+    assert_int_equal(reach(fixture), REASON_UPSTREAM_ADDRESS_REFUSED);
+    expect_endpoint(fixture, "169.254.169.254", ADDRESS_LINK_LOCAL);
+    assert_int_equal(fixture->request.server.descriptor, -1);
+}
+
+static void fails_where_nobody_listens(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "127.0.0.9");
+    fake_dns_add(&fixture->dns, "10.0.0.1");
+    assert_int_equal(reach(fixture), REASON_UPSTREAM_CONNECT_FAILED);
+    expect_endpoint(fixture, "127.0.0.9", ADDRESS_FIT);
+}
+
+static void refuses_pinholes_own_socket(void **state)
+{
+    struct fixture *fixture = *state;
+    struct endpoint own = socket_endpoint(fixture->listener);
+    fixture->upstream.own = &own;
+    fixture->upstream.own_count = 1;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(reach(fixture), REASON_UPSTREAM_ADDRESS_REFUSED);
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_OWN_SOCKET);
+    assert_int_equal(accept(fixture->listener, NULL, NULL), -1);
+}
+
+static void settings_are_those_of_the_moment_of_dialling(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(look_up(fixture), REASON_ALLOWED);
+    policy_feed_publish(&fixture->feed, make_policy("10.0.0.0/8"));
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_UPSTREAM_ADDRESS_REFUSED);
+    assert_int_equal(accept(fixture->listener, NULL, NULL), -1);
+}
+
+static void tells_that_the_name_does_not_exist(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.rcode = FAKE_DNS_NXDOMAIN;
+    assert_int_equal(look_up(fixture), REASON_UPSTREAM_NOT_FOUND);
+}
+
+static void tells_that_the_name_has_no_address(void **state)
+{
+    assert_int_equal(look_up(*state), REASON_UPSTREAM_NOT_FOUND);
+}
+
+static void tells_that_the_dns_failed(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.rcode = FAKE_DNS_SERVFAIL;
+    assert_int_equal(look_up(fixture), REASON_UPSTREAM_DNS_FAILED);
+}
+
+static void cancelled_lookup_is_silent(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    start_lookup(fixture);
+    while (fixture->dns.question_count == 0)
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    upstream_request_cancel(&fixture->request);
+    while (fixture->dns.question_count < 2)
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    for (int turn = 0; turn < 10; turn++)
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    assert_int_equal(fixture->looked_up, NOT_DONE);
+}
+
+static void cancelled_connect_is_silent(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(look_up(fixture), REASON_ALLOWED);
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    upstream_request_cancel(&fixture->request);
+    for (int turn = 0; turn < 10; turn++)
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    assert_int_equal(fixture->connected, NOT_DONE);
+    assert_int_equal(fixture->request.server.descriptor, -1);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(connects_to_the_address_of_the_name),
+        TEST(goes_on_to_the_next_address),
+        TEST(leaves_an_address_that_is_silent),
+        TEST(refuses_where_no_address_is_fit),
+        TEST(fails_where_nobody_listens),
+        TEST(refuses_pinholes_own_socket),
+        TEST(settings_are_those_of_the_moment_of_dialling),
+        TEST(tells_that_the_name_does_not_exist),
+        TEST(tells_that_the_name_has_no_address),
+        TEST(tells_that_the_dns_failed),
+        TEST(cancelled_lookup_is_silent),
+        TEST(cancelled_connect_is_silent),
+    };
+    return cmocka_run_group_tests_name("upstream", tests, NULL, NULL);
+}
