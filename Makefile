@@ -1,0 +1,25 @@
+# What a person does here; `make` alone lists it. The work is in scripts/, the build in CMakeLists.txt, its
+# results in build/.
+.PHONY: help run test demo bench fuzz format
+.DEFAULT_GOAL := help
+
+help: ## list these
+	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' Makefile | expand -t 16
+
+run: ## build Pinhole and serve policy.db on this machine's own address, with commands to try
+	@scripts/run.sh
+
+test: ## everything that must pass: unit, lint and system tests, sanitizers, a little fuzzing
+	@scripts/test.sh
+
+demo: ## watch a bucket allowed and another refused, with a stand-in internet (needs none)
+	@scripts/demo.sh
+
+bench: ## measure the DNS server's CPU time per answer against a bare UDP echo
+	@scripts/bench.sh
+
+fuzz: ## feed the parsers hostile bytes, FUZZ_SECONDS (300) for each of them
+	@scripts/fuzz.sh
+
+format: ## lay out every C file by .clang-format
+	@scripts/format.sh

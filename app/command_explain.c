@@ -1,0 +1,201 @@
+/* app/command_explain.c - pinhole explain: what happens to a host name, step by step, and why.
+ * Asks the very functions that the resolver and the gate ask. */
+#include "app/commands.h"
+#include "app/policy_once.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "policy/policy_feed.h"
+#include "resolver/preview.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct explanation {
+    const struct options *options;
+    const struct policy *policy;
+    struct compiled_rule target; /* name and port that were asked for */
+    struct verdict verdict;      /* of the gate */
+    struct preview v4, v6;       /* of the resolver */
+    bool has_listener;           /* the port is one that clients can connect to */
+    char sentence[512], pattern[RULE_HOSTNAME_BYTES];
+};
+
+static bool read_target(const struct options *options, struct compiled_rule *ret_target,
+                        struct fault *fault)
+{
+    char reason[RULE_REASON_BYTES];
+    struct compiled_rule target = { 0 };
+    bool is_read = target_parse(options->target, strlen(options->target), &target, reason);
+    if (is_read && target.pattern != PATTERN_EXACT) {
+        is_read = false;
+        (void)snprintf(reason, sizeof(reason),
+                       "A wildcard stands for many names; give one of them.");
+    }
+    if (!is_read) {
+        fault->is_usage = true;
+        fault_what(fault, "this can't be explained");
+        fault_where(fault, "%s", options->target);
+        fault_remedy(fault, "%s", reason);
+    }
+    *ret_target = target;
+    return is_read;
+}
+
+/* What the resolver would answer for A and AAAA. */
+static bool ask_resolver(struct explanation *explanation, struct policy *policy)
+{
+    struct policy_feed feed;
+    struct policy_view view;
+    struct resolver *resolver = calloc(1, sizeof(*resolver));
+    if (resolver == NULL)
+        return false;
+    policy_feed_init(&feed, policy_ref(policy));
+    policy_view_init(&view, &feed);
+    resolver_init(resolver, &view, &explanation->options->gate_addresses,
+                  (struct resolver_sink){ 0 });
+    struct preview_question question = { .name = &explanation->target.name,
+                                         .type = "A",
+                                         .client = explanation->options->from,
+                                         .now_s = clock_realtime_s() };
+    bool is_answered = preview_answer(resolver, &question, &explanation->v4);
+    question.type = "AAAA";
+    is_answered = is_answered && preview_answer(resolver, &question, &explanation->v6);
+    policy_view_release(&view);
+    policy_feed_release(&feed);
+    free(resolver);
+    return is_answered;
+}
+
+static void ask_gate(struct explanation *explanation)
+{
+    struct policy_ports ports = options_ports(explanation->options);
+    struct policy_question question = { explanation->options->from, &explanation->target.name };
+    struct text sentence = text_in(explanation->sentence, sizeof(explanation->sentence));
+    struct text pattern = text_in(explanation->pattern, sizeof(explanation->pattern));
+    uint16_t port = explanation->target.port;
+    explanation->verdict = policy_decide(explanation->policy, &question, port, clock_realtime_s());
+    for (uint32_t i = 0; i < ports.count; i++)
+        explanation->has_listener = explanation->has_listener || ports.port[i] == port;
+    verdict_add_sentence(&explanation->verdict, &explanation->target.name, port, &sentence);
+    verdict_add_pattern(&explanation->verdict, &explanation->target.name, &pattern);
+}
+
+static bool is_allowed(const struct explanation *explanation)
+{
+    return explanation->verdict.decision == DECISION_ALLOW && explanation->has_listener;
+}
+
+static void print_dns(const char *type, const struct preview *preview)
+{
+    char buffer[1024];
+    struct text text = text_in(buffer, sizeof(buffer));
+    text_add_format(&text, "  DNS %-5s %s", type, preview->rcode);
+    for (uint32_t i = 0; i < preview->address_count; i++) {
+        text_add(&text, " ");
+        ip_address_add_to(&preview->address[i], &text);
+    }
+    if (preview->address_count > 0)
+        text_add_format(&text, " (the gate, for %u s)", preview->ttl_s);
+    else if (strcmp(preview->rcode, "NOERROR") == 0)
+        text_add(&text, ", no address of this family");
+    if (preview->is_blocked)
+        text_add_format(&text, ", Blocked: %s", preview->extra_text);
+    (void)puts(text.at);
+}
+
+static void print_text(const struct explanation *explanation)
+{
+    char buffer[1024];
+    struct text text = text_in(buffer, sizeof(buffer));
+    host_name_add_to(&explanation->target.name, &text);
+    text_add_format(&text, ", port %u, asked by ", explanation->target.port);
+    ip_address_add_to(&explanation->options->from, &text);
+    (void)puts(text.at);
+    if (explanation->verdict.rule_id != 0)
+        printf("  rule      %lld: %s %s\n", (long long)explanation->verdict.rule_id,
+               explanation->verdict.decision == DECISION_ALLOW ? "allow" : "deny",
+               explanation->pattern);
+    else
+        printf("  rule      none matches\n");
+    print_dns("A", &explanation->v4);
+    print_dns("AAAA", &explanation->v6);
+    if (!explanation->has_listener)
+        printf("  gate      has no listener for port %u, so nobody can connect to it\n",
+               explanation->target.port);
+    else if (is_allowed(explanation))
+        printf("  gate      a ClientHello with this server name is forwarded to the server's own "
+               "address\n");
+    else
+        printf("  gate      a ClientHello with this server name gets the alert %s; nothing is "
+               "dialled\n",
+               "unrecognized_name");
+    printf("  bytes     are not decrypted: which certificate the server has is checked by the "
+           "client alone\n");
+    printf("%s: %s\n", is_allowed(explanation) ? "allowed" : "denied", explanation->sentence);
+}
+
+static void add_dns_json(struct text *text, const struct preview *preview)
+{
+    text_add(text, "{\"rcode\":");
+    text_add_json_string(text, preview->rcode, strlen(preview->rcode));
+    text_add(text, ",\"addresses\":[");
+    for (uint32_t i = 0; i < preview->address_count; i++) {
+        text_add(text, i > 0 ? ",\"" : "\"");
+        ip_address_add_to(&preview->address[i], text);
+        text_add(text, "\"");
+    }
+    text_add_format(
+        text, "],\"blocked\":%s,\"extended_error_text\":", preview->is_blocked ? "true" : "false");
+    text_add_json_string(text, preview->extra_text, strlen(preview->extra_text));
+    text_add(text, "}");
+}
+
+static void print_json(const struct explanation *explanation)
+{
+    char buffer[8192];
+    struct text text = text_in(buffer, sizeof(buffer));
+    const struct verdict *verdict = &explanation->verdict;
+    text_add(&text, "{\"name\":\"");
+    host_name_add_to(&explanation->target.name, &text);
+    text_add_format(&text, "\",\"port\":%u,\"from\":\"", explanation->target.port);
+    ip_address_add_to(&explanation->options->from, &text);
+    text_add_format(&text, "\",\"decision\":\"%s\",\"reason\":\"%s\"",
+                    is_allowed(explanation) ? "allow" : "deny", reason_word(verdict->reason));
+    if (verdict->rule_id != 0)
+        text_add_format(&text, ",\"rule\":%lld,\"pattern\":\"%s\"", (long long)verdict->rule_id,
+                        explanation->pattern);
+    else
+        text_add(&text, ",\"rule\":null,\"pattern\":null");
+    text_add(&text, ",\"sentence\":");
+    text_add_json_string(&text, explanation->sentence, strlen(explanation->sentence));
+    text_add_format(&text, ",\"has_listener\":%s,\"dns\":{\"A\":",
+                    explanation->has_listener ? "true" : "false");
+    add_dns_json(&text, &explanation->v4);
+    text_add(&text, ",\"AAAA\":");
+    add_dns_json(&text, &explanation->v6);
+    text_add(&text, "}}");
+    (void)puts(text.at);
+}
+
+int command_explain(const struct options *options, struct fault *fault)
+{
+    struct policy_once once = { 0 };
+    struct explanation *explanation = calloc(1, sizeof(*explanation));
+    bool is_explained = false;
+    fault_what(fault, "out of memory");
+    if (explanation != NULL && read_target(options, &explanation->target, fault) &&
+        policy_once_open(&once, options, DATABASE_READ, fault)) {
+        explanation->options = options;
+        explanation->policy = once.policy;
+        ask_gate(explanation);
+        is_explained = ask_resolver(explanation, once.policy);
+    }
+    if (is_explained && options->as_json)
+        print_json(explanation);
+    else if (is_explained)
+        print_text(explanation);
+    policy_once_close(&once);
+    free(explanation);
+    return is_explained ? 0 : -1;
+}

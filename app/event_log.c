@@ -1,0 +1,165 @@
+/* app/event_log.c - what happened on one thread, as log lines. */
+#include "app/event_log.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "policy/rule.h"
+#include "resolver/resolver.h"
+#include "sni-gate/gate_event.h"
+
+void event_log_init(struct event_log *log, struct log_thread *thread, uint32_t ring)
+{
+    *log = (struct event_log){ .thread = thread, .ring = log_thread_ring(thread, ring) };
+}
+
+struct log_record *event_log_start(struct event_log *log, const char *event)
+{
+    struct log_record *record = log_ring_claim(log->ring);
+    if (record != NULL)
+        log_record_start(record, event);
+    return record;
+}
+
+void event_log_send(struct event_log *log)
+{
+    log_ring_publish(log->ring);
+    log_thread_wake(log->thread);
+}
+
+static void add_endpoint(struct log_record *record, const char *key,
+                         const struct endpoint *endpoint)
+{
+    char buffer[64];
+    struct text text = text_in(buffer, sizeof(buffer));
+    endpoint_add_to(endpoint, &text);
+    log_record_bytes(record, key, text.at, text.size);
+}
+
+static void add_name(struct log_record *record, const struct host_name *name)
+{
+    char buffer[4 * HOST_NAME_WIRE_MAX];
+    struct text text = text_in(buffer, sizeof(buffer));
+    host_name_add_to(name, &text);
+    log_record_bytes(record, "name", text.at, text.size);
+}
+
+/* The type's word, or TYPE and its number (RFC 3597 5). */
+static void add_type(struct log_record *record, uint16_t type)
+{
+    static const struct {
+        uint16_t number;
+        const char *word;
+    } words[] = { { 1, "A" },    { 2, "NS" },    { 5, "CNAME" },  { 6, "SOA" },
+                  { 12, "PTR" }, { 15, "MX" },   { 16, "TXT" },   { 28, "AAAA" },
+                  { 33, "SRV" }, { 64, "SVCB" }, { 65, "HTTPS" }, { 255, "ANY" } };
+    char buffer[16];
+    struct text text = text_in(buffer, sizeof(buffer));
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && text.size == 0; i++)
+        if (words[i].number == type)
+            text_add(&text, words[i].word);
+    if (text.size == 0)
+        text_add_format(&text, "TYPE%u", type);
+    log_record_bytes(record, "type", text.at, text.size);
+}
+
+static void add_verdict(struct log_record *record, const struct verdict *verdict)
+{
+    log_record_text(record, "decision", verdict->decision == DECISION_ALLOW ? "allow" : "deny");
+    log_record_text(record, "reason", reason_word(verdict->reason));
+    if (verdict->rule_id != 0)
+        log_record_number(record, "rule", verdict->rule_id);
+}
+
+static void add_sentence(struct log_record *record, const struct verdict *verdict,
+                         const struct host_name *name, uint16_t port)
+{
+    char buffer[LOG_VALUE_BYTES];
+    struct text text = text_in(buffer, sizeof(buffer));
+    verdict_add_sentence(verdict, name, port, &text);
+    log_record_bytes(record, "sentence", text.at, text.size);
+}
+
+void event_log_query_denied(void *context, const struct resolver_event *event)
+{
+    struct event_log *log = context;
+    struct rate_limit *limit = &log->queries[event->verdict.reason];
+    if (!rate_limit_pass(limit, clock_monotonic_ms(), EVENT_LOG_DENIALS_PER_SECOND))
+        return;
+    struct log_record *record = event_log_start(log, "query_denied");
+    if (record == NULL)
+        return;
+    add_endpoint(record, "client", &event->client);
+    add_name(record, event->name);
+    add_type(record, event->type);
+    add_verdict(record, &event->verdict);
+    add_sentence(record, &event->verdict, event->name, 0);
+    event_log_send(log);
+}
+
+void event_log_connection_ended(void *context, const struct gate_event *event)
+{
+    struct event_log *log = context;
+    struct rate_limit *limit = &log->connections[event->verdict.reason];
+    uint32_t per_second = event->verdict.decision == DECISION_ALLOW
+                              ? EVENT_LOG_CONNECTIONS_PER_SECOND
+                              : EVENT_LOG_DENIALS_PER_SECOND;
+    if (!rate_limit_pass(limit, clock_monotonic_ms(), per_second))
+        return;
+    struct log_record *record = event_log_start(log, "connection");
+    if (record == NULL)
+        return;
+    add_endpoint(record, "client", &event->client);
+    if (event->name != NULL)
+        add_name(record, event->name);
+    log_record_number(record, "port", event->port);
+    add_verdict(record, &event->verdict);
+    if (event->server.address.family != 0)
+        add_endpoint(record, "upstream", &event->server);
+    if (event->verdict.reason == REASON_UPSTREAM_ADDRESS_REFUSED)
+        log_record_text(record, "address", address_fitness_word(event->server_fitness));
+    log_record_number(record, "bytes_up", (int64_t)event->bytes_up);
+    log_record_number(record, "bytes_down", (int64_t)event->bytes_down);
+    log_record_number(record, "duration_ms", event->duration_ms);
+    log_record_text(record, "ended", gate_end_word(event->end));
+    if (event->verdict.reason != REASON_ALLOWED)
+        add_sentence(record, &event->verdict, event->name, event->port);
+    event_log_send(log);
+}
+
+void event_log_rule_not_in_force(struct event_log *log, int64_t rule_id,
+                                 const struct rule_outcome *outcome)
+{
+    if (!rate_limit_pass(&log->rules, clock_monotonic_ms(), EVENT_LOG_DENIALS_PER_SECOND))
+        return;
+    struct log_record *record = event_log_start(log, "rule_not_in_force");
+    if (record == NULL)
+        return;
+    log_record_number(record, "rule", rule_id);
+    log_record_text(record, "state", rule_state_word(outcome->state));
+    log_record_text(record, "sentence", outcome->reason);
+    event_log_send(log);
+}
+
+/* `reason` NULL: events of this kind have none. */
+static void tell(struct event_log *log, struct rate_limit *limit, const char *event,
+                 const char *reason, int64_t now_ms)
+{
+    uint64_t count = rate_limit_take_left_out(limit, now_ms);
+    struct log_record *record = count > 0 ? event_log_start(log, "left_out") : NULL;
+    if (record == NULL)
+        return;
+    log_record_text(record, "of", event);
+    if (reason != NULL)
+        log_record_text(record, "reason", reason);
+    log_record_number(record, "count", (int64_t)count);
+    event_log_send(log);
+}
+
+void event_log_tell_left_out(struct event_log *log, int64_t now_ms)
+{
+    for (int reason = 0; reason < REASON_COUNT; reason++) {
+        tell(log, &log->queries[reason], "query_denied", reason_word((enum reason)reason), now_ms);
+        tell(log, &log->connections[reason], "connection", reason_word((enum reason)reason),
+             now_ms);
+    }
+    tell(log, &log->rules, "rule_not_in_force", NULL, now_ms);
+}

@@ -1,0 +1,79 @@
+/* app/listeners.c - the process's own endpoints. */
+#include "app/listeners.h"
+#include "base/text.h"
+#include "net/socket.h"
+
+bool listeners_claim(struct options *options, struct fault *fault)
+{
+    for (uint32_t i = 0; i < options->dns_listen_count; i++)
+        if (!socket_claim(&options->dns_listen[i], true, fault))
+            return false;
+    for (uint32_t i = 0; i < options->tls_listen_count; i++)
+        if (!socket_claim(&options->tls_listen[i].endpoint, false, fault))
+            return false;
+    return true;
+}
+
+/* A packet to `endpoint` would arrive at `listener`. */
+static bool leads_to(const struct endpoint *endpoint, const struct endpoint *listener)
+{
+    if (endpoint->port != listener->port || endpoint->address.family != listener->address.family)
+        return false;
+    return ip_address_equal(&endpoint->address, &listener->address) ||
+           (ip_address_is_unspecified(&listener->address) &&
+            socket_address_is_local(&endpoint->address));
+}
+
+bool listeners_check_upstream(const struct options *options, struct fault *fault)
+{
+    char where[64];
+    struct text text = text_in(where, sizeof(where));
+    for (uint32_t i = 0; i < options->upstream_dns_count; i++) {
+        for (uint32_t k = 0; k < options->dns_listen_count; k++) {
+            if (!leads_to(&options->upstream_dns[i], &options->dns_listen[k]))
+                continue;
+            endpoint_add_to(&options->upstream_dns[i], &text);
+            fault_what(fault, "the upstream DNS server is Pinhole itself");
+            fault_where(fault, "%s", where);
+            fault_remedy(
+                fault,
+                "give --upstream-dns ADDR[:PORT], a resolver that knows the internet's names");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add(struct own_endpoints *own, struct endpoint endpoint)
+{
+    if (own->count < OWN_ENDPOINTS_MAX)
+        own->endpoint[own->count++] = endpoint;
+}
+
+/* Adds the ports that clients use at a gate's address, unless a listener is bound to just that
+ * address: then the listener is all there is of Pinhole there, and another port of it may be a real
+ * server's. */
+static void add_gate_address(const struct options *options, const struct ip_address *address,
+                             struct own_endpoints *own)
+{
+    struct policy_ports ports = options_ports(options);
+    for (uint32_t i = 0; i < options->tls_listen_count; i++)
+        if (ip_address_equal(&options->tls_listen[i].endpoint.address, address))
+            return;
+    for (uint32_t i = 0; i < ports.count; i++)
+        add(own, (struct endpoint){ *address, ports.port[i] });
+}
+
+void own_endpoints_collect(const struct options *options, struct own_endpoints *ret_own)
+{
+    const struct gate_addresses *gate = &options->gate_addresses;
+    ret_own->count = 0;
+    for (uint32_t i = 0; i < options->dns_listen_count; i++)
+        add(ret_own, options->dns_listen[i]);
+    for (uint32_t i = 0; i < options->tls_listen_count; i++)
+        add(ret_own, options->tls_listen[i].endpoint);
+    for (uint32_t i = 0; i < gate->v4_count; i++)
+        add_gate_address(options, &gate->v4[i], ret_own);
+    for (uint32_t i = 0; i < gate->v6_count; i++)
+        add_gate_address(options, &gate->v6[i], ret_own);
+}

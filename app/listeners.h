@@ -1,0 +1,23 @@
+/* app/listeners.h - the process's own endpoints: claimed at the start, and known so that nothing
+ * loops through them. */
+#pragma once
+#include "app/options.h"
+
+enum { OWN_ENDPOINTS_MAX = 2 * OPTIONS_LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX };
+
+struct own_endpoints {
+    struct endpoint endpoint[OWN_ENDPOINTS_MAX];
+    uint32_t count;
+};
+
+/* Makes sure that no other process listens on any of the options' endpoints, and gives those with
+ * port 0 a real one. False with a fault. */
+bool listeners_claim(struct options *options, struct fault *fault);
+
+/* False with a fault if an upstream DNS server is one of Pinhole's own listeners: it would ask
+ * itself for ever. */
+bool listeners_check_upstream(const struct options *options, struct fault *fault);
+
+/* Every endpoint that leads to Pinhole itself: the listeners, and gate addresses elsewhere (a load
+ * balancer's, say) with the ports that clients use. */
+void own_endpoints_collect(const struct options *options, struct own_endpoints *ret_own);

@@ -1,0 +1,332 @@
+/* app/options.c - the command line and its environment. */
+#include "app/options.h"
+#include "base/text.h"
+#include "net/dns_channel.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Each takes one value; false where it can't be read, or there are too many. */
+typedef bool (*option_fn)(struct options *options, const char *value);
+
+static bool set_db(struct options *options, const char *value)
+{
+    options->db = value;
+    return value[0] != '\0';
+}
+
+static bool add_dns_listen(struct options *options, const char *value)
+{
+    return options->dns_listen_count < OPTIONS_LISTENERS_MAX &&
+           endpoint_parse(value, -1, &options->dns_listen[options->dns_listen_count++]);
+}
+
+static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *ret_number)
+{
+    uint32_t number = 0;
+    if (*text == '\0' || strlen(text) > 5)
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        number = number * 10 + (uint32_t)(*text - '0');
+    }
+    if (number < least || number > most)
+        return false;
+    *ret_number = number;
+    return true;
+}
+
+/* ADDR:PORT[=PORT] */
+static bool add_tls_listen(struct options *options, const char *value)
+{
+    char endpoint[64];
+    const char *equals = strchr(value, '=');
+    size_t size = equals != NULL ? (size_t)(equals - value) : strlen(value);
+    if (options->tls_listen_count == OPTIONS_LISTENERS_MAX || size >= sizeof(endpoint))
+        return false;
+    memcpy(endpoint, value, size);
+    endpoint[size] = '\0';
+    struct tls_listener *listener = &options->tls_listen[options->tls_listen_count++];
+    uint32_t client_port = 0;
+    if (!endpoint_parse(endpoint, -1, &listener->endpoint) ||
+        (equals != NULL && !parse_number(equals + 1, 1, 65535, &client_port)))
+        return false;
+    listener->client_port = equals != NULL ? (uint16_t)client_port : listener->endpoint.port;
+    return listener->client_port != 0;
+}
+
+static bool add_gate_address(struct options *options, const char *value)
+{
+    struct ip_address address;
+    return ip_address_parse(value, &address) &&
+           gate_addresses_add(&options->gate_addresses, &address);
+}
+
+static bool add_upstream_dns(struct options *options, const char *value)
+{
+    struct endpoint *server = &options->upstream_dns[options->upstream_dns_count];
+    if (options->upstream_dns_count == OPTIONS_DNS_SERVERS_MAX ||
+        !endpoint_parse(value, 53, server))
+        return false;
+    options->upstream_dns_count++;
+    return server->port != 0 && !ip_address_is_unspecified(&server->address);
+}
+
+static bool set_workers(struct options *options, const char *value)
+{
+    return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
+}
+
+static bool set_log_format(struct options *options, const char *value)
+{
+    options->log_format = strcmp(value, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+    return options->log_format == LOG_FORMAT_TEXT || strcmp(value, "json") == 0;
+}
+
+static bool set_from(struct options *options, const char *value)
+{
+    return ip_address_parse(value, &options->from);
+}
+
+static bool set_json(struct options *options, const char *value)
+{
+    (void)value;
+    options->as_json = true;
+    return true;
+}
+
+static const struct option {
+    const char *flag;
+    const char *value; /* its name in the help; NULL: the option takes none */
+    bool is_repeatable;
+    unsigned commands; /* a set of enum command */
+    option_fn take;
+    const char *meaning;
+} table[] = {
+    { "--db", "FILE", false, COMMAND_SERVE | COMMAND_INIT | COMMAND_CHECK | COMMAND_EXPLAIN, set_db,
+      "the policy file (default policy.db)" },
+    { "--dns-listen", "ADDR:PORT", true, COMMAND_SERVE, add_dns_listen,
+      "DNS over UDP and TCP (default 127.0.0.1:5300)" },
+    { "--tls-listen", "ADDR:PORT[=PORT]", true, COMMAND_SERVE | COMMAND_EXPLAIN, add_tls_listen,
+      "TLS gate; =PORT is the port that clients believe they connect to (default "
+      "127.0.0.1:8443=443)" },
+    { "--gate-address", "ADDR", true, COMMAND_SERVE | COMMAND_EXPLAIN, add_gate_address,
+      "what A and AAAA answers carry (default: the TLS listeners' own addresses)" },
+    { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE, add_upstream_dns,
+      "where the gate looks up real addresses (default: the system's resolv.conf)" },
+    { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
+    { "--log-format", "text|json", false, COMMAND_SERVE, set_log_format,
+      "lines on standard error (default: text on a terminal, else json)" },
+    { "--from", "ADDR", false, COMMAND_EXPLAIN, set_from,
+      "the client to decide for (default 127.0.0.1)" },
+    { "--json", NULL, false, COMMAND_CHECK | COMMAND_EXPLAIN, set_json, "print JSON" },
+};
+enum { OPTION_COUNT = sizeof(table) / sizeof(table[0]) };
+
+static bool usage_fault(struct fault *fault, const char *what, const char *where,
+                        const char *remedy)
+{
+    fault->is_usage = true;
+    fault_what(fault, "%s", what);
+    fault_where(fault, "%s", where);
+    fault_remedy(fault, "%s", remedy);
+    return false;
+}
+
+/* `name` is what the person wrote: the flag, or its variable. */
+static bool take_value(const struct option *option, struct options *options, const char *name,
+                       const char *value, struct fault *fault)
+{
+    char where[300], remedy[300];
+    if (option->take(options, value))
+        return true;
+    (void)snprintf(where, sizeof(where), "%s %s", name, value);
+    (void)snprintf(remedy, sizeof(remedy), "give %s %s: %s", option->flag, option->value,
+                   option->meaning);
+    return usage_fault(fault, "the value can't be used", where, remedy);
+}
+
+/* The option that `argument` names, whole or before a "=". `*ret_value` is what stands behind that,
+ * or NULL. */
+static const struct option *find_option(enum command command, const char *argument,
+                                        const char **ret_value)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        size_t size = strlen(table[i].flag);
+        bool is_named =
+            strncmp(argument, table[i].flag, size) == 0 &&
+            (argument[size] == '\0' || (argument[size] == '=' && table[i].value != NULL));
+        if (!is_named || (table[i].commands & command) == 0)
+            continue;
+        *ret_value = argument[size] == '=' ? argument + size + 1 : NULL;
+        return &table[i];
+    }
+    return NULL;
+}
+
+static bool read_arguments(enum command command, char **arguments, struct options *options,
+                           bool *ret_given, struct fault *fault)
+{
+    for (; *arguments != NULL; arguments++) {
+        const char *value;
+        if ((*arguments)[0] != '-' && command == COMMAND_EXPLAIN && options->target == NULL) {
+            options->target = *arguments;
+            continue;
+        }
+        const struct option *option = find_option(command, *arguments, &value);
+        if (option == NULL)
+            return usage_fault(fault, "no such option", *arguments, "pinhole --help lists them");
+        bool *is_given = &ret_given[option - table];
+        if (*is_given && !option->is_repeatable)
+            return usage_fault(fault, "the option stands twice", *arguments, "give it once");
+        *is_given = true;
+        if (option->value != NULL && value == NULL && *++arguments == NULL)
+            return usage_fault(fault, "a value is missing", option->flag,
+                               "pinhole --help shows what it takes");
+        if (option->value != NULL && value == NULL)
+            value = *arguments;
+        if (!take_value(option, options, option->flag, value, fault))
+            return false;
+    }
+    return true;
+}
+
+enum { VARIABLE_BYTES = 64 };
+
+/* "--dns-listen" is PINHOLE_DNS_LISTEN. */
+static void name_variable(const struct option *option, char ret_name[VARIABLE_BYTES])
+{
+    struct text name = text_in(ret_name, VARIABLE_BYTES);
+    text_add(&name, "PINHOLE_");
+    for (const char *at = option->flag + 2; *at != '\0'; at++) {
+        char letter = *at == '-' ? '_' : (char)(*at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
+        text_add_bytes(&name, &letter, 1);
+    }
+}
+
+static bool take_list(const struct option *option, struct options *options, const char *name,
+                      const char *list, struct fault *fault)
+{
+    char value[256];
+    while (*list != '\0') {
+        size_t size = strcspn(list, ",");
+        if (size >= sizeof(value))
+            size = sizeof(value) - 1; /* no value is that long: it won't be read */
+        memcpy(value, list, size);
+        value[size] = '\0';
+        if (!take_value(option, options, name, value, fault))
+            return false;
+        list += size;
+        list += *list == ',' ? 1 : 0;
+    }
+    return true;
+}
+
+static bool read_variables(enum command command, struct options *options, const bool *is_given,
+                           struct fault *fault)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char name[VARIABLE_BYTES];
+        name_variable(&table[i], name);
+        bool has_variable = table[i].value != NULL && table[i].take != set_from;
+        const char *value = has_variable ? getenv(name) : NULL;
+        if (is_given[i] || value == NULL || value[0] == '\0' || (table[i].commands & command) == 0)
+            continue;
+        bool is_taken = table[i].is_repeatable ? take_list(&table[i], options, name, value, fault)
+                                               : take_value(&table[i], options, name, value, fault);
+        if (!is_taken)
+            return false;
+    }
+    return true;
+}
+
+static uint32_t core_count(void)
+{
+    cpu_set_t cores;
+    int count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    return count < 1 ? 1 : count > OPTIONS_WORKERS_MAX ? OPTIONS_WORKERS_MAX : (uint32_t)count;
+}
+
+/* Without --gate-address, answers carry the listeners' own addresses; a wildcard is none. */
+static bool default_gate_addresses(enum command command, struct options *options,
+                                   struct fault *fault)
+{
+    bool has_own = options->gate_addresses.v4_count + options->gate_addresses.v6_count > 0;
+    for (uint32_t i = 0; i < options->tls_listen_count && !has_own; i++) {
+        if (gate_addresses_add(&options->gate_addresses, &options->tls_listen[i].endpoint.address))
+            continue;
+        if (command == COMMAND_SERVE)
+            return usage_fault(
+                fault, "no address to answer with",
+                "--tls-listen on a wildcard or too many addresses",
+                "give --gate-address ADDR, the address at which clients reach the gate");
+    }
+    return true;
+}
+
+static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
+{
+    if (options->db == NULL)
+        options->db = "policy.db";
+    if (options->dns_listen_count == 0)
+        (void)add_dns_listen(options, "127.0.0.1:5300");
+    if (options->tls_listen_count == 0)
+        (void)add_tls_listen(options, "127.0.0.1:8443=443");
+    if (options->workers == 0)
+        options->workers = core_count();
+    if (options->from.family == 0)
+        (void)ip_address_parse("127.0.0.1", &options->from);
+    if (command == COMMAND_SERVE && options->upstream_dns_count == 0)
+        options->upstream_dns_count = dns_system_servers(options->upstream_dns);
+    if (command == COMMAND_SERVE && options->upstream_dns_count == 0)
+        return usage_fault(fault, "no upstream DNS", "/etc/resolv.conf",
+                           "give --upstream-dns ADDR[:PORT]");
+    if (command == COMMAND_EXPLAIN && options->target == NULL)
+        return usage_fault(fault, "a target is missing", "pinhole explain",
+                           "give a host name, as in: pinhole explain api.example.com");
+    return default_gate_addresses(command, options, fault);
+}
+
+bool options_read(enum command command, char **arguments, struct options *ret_options,
+                  struct fault *fault)
+{
+    bool is_given[OPTION_COUNT] = { false };
+    struct options options = { .log_format =
+                                   isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON };
+    if (!read_arguments(command, arguments, &options, is_given, fault) ||
+        !read_variables(command, &options, is_given, fault) ||
+        !fill_defaults(command, &options, fault))
+        return false;
+    *ret_options = options;
+    return true;
+}
+
+void options_print(enum command command)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char flag[64];
+        if ((table[i].commands & command) == 0)
+            continue;
+        (void)snprintf(flag, sizeof(flag), "%s %s", table[i].flag,
+                       table[i].value != NULL ? table[i].value : "");
+        printf("    %-30s%s%s\n", flag, table[i].meaning,
+               table[i].is_repeatable ? "; repeatable" : "");
+    }
+}
+
+struct policy_ports options_ports(const struct options *options)
+{
+    struct policy_ports ports = { 0 };
+    for (uint32_t i = 0; i < options->tls_listen_count; i++) {
+        bool is_known = false;
+        for (uint32_t k = 0; k < ports.count; k++)
+            is_known = is_known || ports.port[k] == options->tls_listen[i].client_port;
+        if (!is_known)
+            ports.port[ports.count++] = options->tls_listen[i].client_port;
+    }
+    return ports;
+}

@@ -1,0 +1,56 @@
+/* app/options.h - the command line and its environment: process settings. Policy lives in the
+ * database. */
+#pragma once
+#include "base/address.h"
+#include "base/fault.h"
+#include "policy/gate_address.h"
+#include "policy/policy.h"
+
+enum {
+    OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
+    OPTIONS_DNS_SERVERS_MAX = 8,
+    OPTIONS_WORKERS_MAX = 256
+};
+
+enum log_format { LOG_FORMAT_JSON = 0, LOG_FORMAT_TEXT };
+
+struct tls_listener {
+    struct endpoint endpoint;
+    uint16_t client_port; /* the port that clients believe they connect to; rules name it, and it is
+                             dialled */
+};
+
+struct options {
+    const char *db; /* borrowed from argv or the environment */
+    struct endpoint dns_listen[OPTIONS_LISTENERS_MAX];
+    uint32_t dns_listen_count;
+    struct tls_listener tls_listen[OPTIONS_LISTENERS_MAX];
+    uint32_t tls_listen_count;
+    struct gate_addresses gate_addresses;
+    struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
+    uint32_t upstream_dns_count;
+    uint32_t workers;
+    enum log_format log_format;
+    bool as_json;
+    struct ip_address from;
+    const char *target; /* NULL where the command takes none */
+};
+
+/* The commands that take options, as a set: an option says which know it. */
+enum command {
+    COMMAND_SERVE = 1,
+    COMMAND_INIT = 2,
+    COMMAND_CHECK = 4,
+    COMMAND_EXPLAIN = 8,
+};
+
+/* Reads what stands behind the command's name (ends in NULL, as argv does), then the PINHOLE_*
+ * variables of options that were not given, then fills in defaults. False with a usage fault. */
+bool options_read(enum command command, char **arguments, struct options *ret_options,
+                  struct fault *fault);
+
+/* Prints the options of a command, a line each, to standard output. */
+void options_print(enum command command);
+
+/* The ports that clients may connect to: each listener's, once. */
+struct policy_ports options_ports(const struct options *options);

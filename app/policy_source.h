@@ -1,0 +1,51 @@
+/* app/policy_source.h - policies out of the policy file: the first one whole, then each by what
+ * changed. Belongs to one thread. Knows no thread, no log and no feed: it returns policies, and
+ * faults as text. */
+#pragma once
+#include "base/fault.h"
+#include "db/policy_store.h"
+#include "policy/policy_builder.h"
+
+struct policy_source {
+    const char *path; /* borrowed */
+    struct policy_ports ports;
+    struct database *database; /* NULL while the file can't be opened */
+    struct policy_store store;
+    struct setting_values values; /* of the newest policy */
+    int64_t next_expiry_s, judged_at_s;
+    uint64_t version; /* of the newest policy */
+    struct rule_change *changes;
+};
+
+/* What one look at the file led to. */
+enum policy_source_status {
+    POLICY_SOURCE_FAILED = 0, /* the fault says why; the newest policy still holds */
+    POLICY_SOURCE_BUSY,       /* somebody is writing: look again soon */
+    POLICY_SOURCE_SAME,
+    POLICY_SOURCE_CHANGED, /* `*ret_next` is set */
+};
+
+/* What a look found. `policy` and `touched` are the caller's. */
+struct policy_source_next {
+    struct policy *policy;
+    bool is_whole; /* loaded anew: any rule may have changed; else `touched` says which may have */
+    struct rule_ids touched;
+};
+
+/* Opens `path`, making or migrating it where need be, and loads the first policy, which the caller
+ * owns. NULL with a fault; policy_source_release() is due in any case. */
+struct policy *policy_source_open(struct policy_source *source, const char *path,
+                                  const struct policy_ports *ports, struct fault *fault);
+void policy_source_release(struct policy_source *source);
+
+/* Reads what changed in the file, or expired, since the last look, and makes the policy after
+ * `latest`. With `is_replaced` the path leads to another file than before: that one is opened and
+ * loaded whole. */
+enum policy_source_status policy_source_look(struct policy_source *source,
+                                             const struct policy *latest, bool is_replaced,
+                                             struct policy_source_next *ret_next,
+                                             struct fault *fault);
+
+/* True when the real-time clock makes a look worthwhile: a rule expires, or the clock was stepped
+ * back. */
+bool policy_source_is_due(const struct policy_source *source);

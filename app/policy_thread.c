@@ -1,0 +1,260 @@
+/* app/policy_thread.c - the thread that keeps the policy in force. */
+#include "app/policy_thread.h"
+#include "app/policy_source.h"
+#include "app/record_thread.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "db/policy_watch.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* The overlay folded into a new base, in the background. */
+struct merge {
+    pthread_t thread;
+    bool is_running;
+    struct policy *from, *merged; /* own references; `merged` NULL: out of memory */
+    atomic_bool is_done;
+};
+
+struct policy_thread {
+    pthread_t thread;
+    bool is_started;
+    struct policy_feed feed;
+    struct policy_source source;
+    struct policy_watch watch;
+    struct record_thread *record;
+    struct event_log log;
+    struct merge merge;
+    int stop; /* eventfd */
+    bool is_stale;
+    char stale_what[sizeof(((struct fault *)NULL)->what)]; /* what was said of it last */
+};
+
+static void log_loaded(struct policy_thread *thread, const struct policy *policy, bool is_whole)
+{
+    struct log_record *record = event_log_start(&thread->log, "policy_loaded");
+    if (record == NULL)
+        return;
+    log_record_number(record, "version", (int64_t)policy_version(policy));
+    log_record_number(record, "rules", (int64_t)policy_rule_count(policy));
+    log_record_text(record, "how", is_whole ? "whole" : "changes");
+    event_log_send(&thread->log);
+}
+
+static void log_unreadable_settings(struct policy_thread *thread)
+{
+    const struct setting_values *values = &thread->source.values;
+    for (uint32_t i = 0; i < values->unreadable_count; i++) {
+        struct log_record *record = event_log_start(&thread->log, "setting_unreadable");
+        if (record == NULL)
+            return;
+        log_record_text(record, "setting", values->unreadable[i]);
+        event_log_send(&thread->log);
+    }
+}
+
+/* Said once for each trouble, not once for each look. */
+static void log_stale(struct policy_thread *thread, const struct fault *fault)
+{
+    if (thread->is_stale && strcmp(thread->stale_what, fault->what) == 0)
+        return;
+    thread->is_stale = true;
+    memcpy(thread->stale_what, fault->what, sizeof(thread->stale_what));
+    struct log_record *record = event_log_start(&thread->log, "policy_stale");
+    if (record == NULL)
+        return;
+    log_record_text(record, "what", fault->what);
+    log_record_text(record, "where", fault->where);
+    log_record_text(record, "remedy", fault->remedy);
+    log_record_text(record, "in_force", "the last good policy");
+    event_log_send(&thread->log);
+}
+
+/* Takes over what `next` owns. */
+static void publish(struct policy_thread *thread, struct policy_source_next *next)
+{
+    log_loaded(thread, next->policy, next->is_whole);
+    log_unreadable_settings(thread);
+    record_thread_refresh(thread->record, next->policy, next->is_whole ? NULL : &next->touched);
+    policy_feed_publish(&thread->feed, next->policy);
+}
+
+static void look(struct policy_thread *thread, bool is_replaced)
+{
+    struct policy_source_next next;
+    struct fault fault = { 0 };
+    struct policy *latest = policy_feed_latest(&thread->feed);
+    switch (policy_source_look(&thread->source, latest, is_replaced, &next, &fault)) {
+    case POLICY_SOURCE_FAILED:
+        log_stale(thread, &fault);
+        policy_watch_again(&thread->watch);
+        break;
+    case POLICY_SOURCE_BUSY:
+        policy_watch_again(&thread->watch);
+        break;
+    case POLICY_SOURCE_CHANGED:
+        thread->is_stale = false;
+        publish(thread, &next);
+        break;
+    case POLICY_SOURCE_SAME:
+        thread->is_stale = false;
+        break;
+    }
+    policy_unref(latest);
+}
+
+static void look_if_changed(struct policy_thread *thread)
+{
+    struct fault fault = { 0 };
+    switch (policy_watch_check(&thread->watch, thread->source.database, clock_monotonic_ms())) {
+    case POLICY_WATCH_GONE:
+        fault_what(&fault, "the policy file is gone");
+        fault_where(&fault, "%s", thread->source.path);
+        fault_remedy(&fault, "put it back");
+        log_stale(thread, &fault);
+        break;
+    case POLICY_WATCH_REPLACED:
+        look(thread, true);
+        break;
+    case POLICY_WATCH_CHANGED:
+        look(thread, false);
+        break;
+    case POLICY_WATCH_UNCHANGED:
+        if (policy_source_is_due(&thread->source))
+            look(thread, false);
+        break;
+    }
+}
+
+static void *run_merge(void *context)
+{
+    struct merge *merge = context;
+    merge->merged = policy_merge(merge->from);
+    atomic_store(&merge->is_done, true);
+    return NULL;
+}
+
+static void start_merge(struct policy_thread *thread)
+{
+    struct merge *merge = &thread->merge;
+    struct policy *latest = policy_feed_latest(&thread->feed);
+    if (policy_wants_merge(latest)) {
+        merge->from = policy_ref(latest);
+        atomic_store(&merge->is_done, false);
+        merge->is_running = pthread_create(&merge->thread, NULL, run_merge, merge) == 0;
+        if (!merge->is_running) /* tried again at the next look */
+            merge->from = policy_unref(merge->from);
+    }
+    policy_unref(latest);
+}
+
+/* A policy that was loaded whole meanwhile did not come of the merge's source: then the merge was
+ * for nothing. */
+static void finish_merge(struct policy_thread *thread)
+{
+    struct merge *merge = &thread->merge;
+    (void)pthread_join(merge->thread, NULL);
+    merge->is_running = false;
+    struct policy *latest = policy_feed_latest(&thread->feed);
+    struct policy *rebased = merge->merged != NULL && policy_shares_base(latest, merge->from)
+                                 ? policy_rebase(latest, merge->merged)
+                                 : NULL;
+    if (rebased != NULL)
+        policy_feed_publish(&thread->feed, rebased);
+    merge->merged = policy_unref(merge->merged);
+    merge->from = policy_unref(merge->from);
+    policy_unref(latest);
+}
+
+static void *run(void *context)
+{
+    struct policy_thread *thread = context;
+    for (;;) {
+        struct pollfd waits[] = { { thread->stop, POLLIN, 0 },
+                                  { thread->watch.descriptor, POLLIN, 0 } };
+        (void)poll(waits, 2,
+                   POLICY_WATCH_INTERVAL_MS); /* a negative descriptor is passed over (poll(2)) */
+        if (waits[0].revents != 0)
+            return NULL;
+        look_if_changed(thread);
+        if (thread->merge.is_running && atomic_load(&thread->merge.is_done))
+            finish_merge(thread);
+        else if (!thread->merge.is_running)
+            start_merge(thread);
+    }
+}
+
+static void release(struct policy_thread *thread)
+{
+    record_thread_stop(thread->record);
+    policy_source_release(&thread->source);
+    policy_watch_release(&thread->watch);
+    if (thread->stop >= 0)
+        (void)close(thread->stop);
+    free(thread);
+}
+
+struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
+                                        struct fault *fault)
+{
+    struct policy_thread *thread = calloc(1, sizeof(*thread));
+    fault_what(fault, "out of memory or descriptors");
+    if (thread == NULL)
+        return NULL;
+    event_log_init(&thread->log, setup->log, setup->policy_ring);
+    thread->stop = eventfd(0, EFD_CLOEXEC);
+    bool is_watching = policy_watch_init(&thread->watch, setup->path);
+    if (is_watching) /* what is there now is loaded right below */
+        (void)policy_watch_check(&thread->watch, NULL, clock_monotonic_ms());
+    struct policy *first =
+        thread->stop >= 0 && is_watching
+            ? policy_source_open(&thread->source, setup->path, &setup->ports, fault)
+            : NULL;
+    if (first != NULL)
+        thread->record = record_thread_start(setup->path, setup->log, setup->record_ring, fault);
+    if (thread->record == NULL) {
+        policy_unref(first);
+        release(thread);
+        return NULL;
+    }
+    policy_feed_init(&thread->feed, first);
+    return thread;
+}
+
+struct policy_feed *policy_thread_feed(struct policy_thread *thread)
+{
+    return &thread->feed;
+}
+
+bool policy_thread_start(struct policy_thread *thread, struct fault *fault)
+{
+    struct policy *first = policy_feed_latest(&thread->feed);
+    log_loaded(thread, first, true);
+    log_unreadable_settings(thread);
+    record_thread_refresh(thread->record, first, NULL);
+    policy_unref(first);
+    thread->is_started = pthread_create(&thread->thread, NULL, run, thread) == 0;
+    if (!thread->is_started)
+        fault_what(fault, "can't start a thread");
+    return thread->is_started;
+}
+
+void policy_thread_free(struct policy_thread *thread)
+{
+    uint64_t one = 1;
+    if (thread == NULL)
+        return;
+    (void)!write(thread->stop, &one, sizeof(one)); /* its counter is far from full */
+    if (thread->is_started)
+        (void)pthread_join(thread->thread, NULL);
+    if (thread->merge.is_running)
+        finish_merge(thread);
+    policy_feed_release(&thread->feed);
+    release(thread);
+}

@@ -1,0 +1,233 @@
+/* app/record_thread.c - the thread that writes what was observed. */
+#include "app/record_thread.h"
+#include "base/clock.h"
+#include "db/change_log.h"
+#include "db/status_store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25 };
+
+struct job {
+    struct job *next;
+    struct policy *policy; /* owns a reference */
+    struct rule_ids ids;   /* owned; NULL ids: all rules */
+};
+
+struct record_thread {
+    pthread_t thread;
+    const char *path;
+    struct event_log log;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct job *first, **last; /* guarded by lock */
+    bool is_stopping;          /* guarded by lock */
+};
+
+static void job_free(struct job *job)
+{
+    policy_unref(job->policy);
+    free(job->ids.id);
+    free(job);
+}
+
+static struct timespec monotonic_in(int64_t wait_ms)
+{
+    struct timespec until = { 0 };
+    int64_t until_ms = clock_monotonic_ms() + wait_ms;
+    until.tv_sec = until_ms / 1000;
+    until.tv_nsec = until_ms % 1000 * 1000000;
+    return until;
+}
+
+/* Waits for a job, or until `wait_ms` are over (negative: for ever). The job is the caller's; NULL:
+ * none came. */
+static struct job *take_job(struct record_thread *thread, int64_t wait_ms)
+{
+    struct timespec until = monotonic_in(wait_ms);
+    int waited = 0;
+    (void)pthread_mutex_lock(&thread->lock);
+    while (thread->first == NULL && !thread->is_stopping && waited == 0)
+        waited = wait_ms < 0 ? pthread_cond_wait(&thread->changed, &thread->lock)
+                             : pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
+    struct job *job = thread->is_stopping ? NULL : thread->first;
+    if (job != NULL) {
+        thread->first = job->next;
+        if (thread->first == NULL)
+            thread->last = &thread->first;
+    }
+    (void)pthread_mutex_unlock(&thread->lock);
+    return job;
+}
+
+static bool is_stopping(struct record_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->lock);
+    bool stopping = thread->is_stopping;
+    (void)pthread_mutex_unlock(&thread->lock);
+    return stopping;
+}
+
+/* Somebody else writes: gives them time, since SQLite tells nobody when a lock is let go. False
+ * when the thread is to stop instead. */
+static bool wait_for_writer(struct record_thread *thread)
+{
+    struct timespec until = monotonic_in(RETRY_MS);
+    int waited = 0;
+    (void)pthread_mutex_lock(&thread->lock);
+    while (!thread->is_stopping && waited == 0)
+        waited = pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
+    bool goes_on = !thread->is_stopping;
+    (void)pthread_mutex_unlock(&thread->lock);
+    return goes_on;
+}
+
+static void log_failure(struct record_thread *thread, const struct fault *fault)
+{
+    struct log_record *record = event_log_start(&thread->log, "record_failed");
+    if (record == NULL)
+        return;
+    log_record_text(record, "what", fault->what);
+    log_record_text(record, "where", fault->where);
+    log_record_text(record, "remedy", fault->remedy);
+    event_log_send(&thread->log);
+}
+
+/* A rule that says something else than what is in force is worth a line. */
+static void log_rule(void *context, const struct status_report *report)
+{
+    struct record_thread *thread = context;
+    enum rule_state state = report->outcome->state;
+    if (state == RULE_STATE_INVALID || state == RULE_STATE_REFUSED)
+        event_log_rule_not_in_force(&thread->log, report->rule_id, report->outcome);
+}
+
+static void run_job(struct record_thread *thread, struct database *database, const struct job *job)
+{
+    struct fault fault = { 0 };
+    struct status_plan plan = { .database = database,
+                                .policy = job->policy,
+                                .now_s = clock_realtime_s(),
+                                .ids = job->ids.id,
+                                .id_count = job->ids.count,
+                                .report = log_rule,
+                                .context = thread };
+    struct status_walk *walk = status_walk_new(&plan);
+    bool is_done = walk == NULL;
+    while (!is_done) {
+        enum database_status status = status_walk_step(walk, &is_done, &fault);
+        if (status == DATABASE_FAILED)
+            log_failure(thread, &fault);
+        if (status == DATABASE_FAILED || (status == DATABASE_BUSY && !wait_for_writer(thread)) ||
+            is_stopping(thread))
+            break;
+    }
+    status_walk_free(walk);
+}
+
+/* Leaves a short change log and an empty WAL behind, where nobody is in the way. */
+static void tidy_up(struct record_thread *thread, struct database *database)
+{
+    struct fault fault = { 0 };
+    bool has_more = true;
+    while (has_more && change_log_prune(database, &has_more, &fault) == DATABASE_OK &&
+           !is_stopping(thread))
+        continue;
+    for (int tries = 0; tries < CHECKPOINT_TRIES && !database_checkpoint(database); tries++)
+        if (!wait_for_writer(thread))
+            break;
+}
+
+/* Runs `job` and those that follow soon, on one connection. */
+static void run_jobs(struct record_thread *thread, struct job *job)
+{
+    struct fault fault = { 0 };
+    struct database *database = database_open(thread->path, DATABASE_READ_WRITE, &fault);
+    if (database == NULL)
+        log_failure(thread, &fault);
+    for (; job != NULL; job = take_job(thread, RETRY_MS)) {
+        if (database != NULL)
+            run_job(thread, database, job);
+        job_free(job);
+    }
+    if (database != NULL && !is_stopping(thread))
+        tidy_up(thread, database);
+    database_close(database);
+    event_log_tell_left_out(&thread->log, clock_monotonic_ms());
+}
+
+static void *run(void *context)
+{
+    struct record_thread *thread = context;
+    struct job *job;
+    while ((job = take_job(thread, -1)) != NULL)
+        run_jobs(thread, job);
+    return NULL;
+}
+
+static void release(struct record_thread *thread)
+{
+    for (struct job *job = thread->first, *next; job != NULL; job = next) {
+        next = job->next;
+        job_free(job);
+    }
+    (void)pthread_cond_destroy(&thread->changed);
+    (void)pthread_mutex_destroy(&thread->lock);
+    free(thread);
+}
+
+struct record_thread *record_thread_start(const char *path, struct log_thread *log, uint32_t ring,
+                                          struct fault *fault)
+{
+    pthread_condattr_t monotonic;
+    struct record_thread *thread = calloc(1, sizeof(*thread));
+    fault_what(fault, "can't start the record thread");
+    if (thread == NULL)
+        return NULL;
+    thread->path = path;
+    thread->last = &thread->first;
+    event_log_init(&thread->log, log, ring);
+    (void)pthread_mutex_init(&thread->lock,
+                             NULL); /* these cannot fail for default objects on Linux */
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&thread->changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&thread->thread, NULL, run, thread) == 0)
+        return thread;
+    release(thread);
+    return NULL;
+}
+
+void record_thread_refresh(struct record_thread *thread, struct policy *policy,
+                           struct rule_ids *ids)
+{
+    struct job *job = calloc(1, sizeof(*job));
+    if (job == NULL) {
+        if (ids != NULL)
+            free(ids->id);
+        return;
+    }
+    job->policy = policy_ref(policy);
+    if (ids != NULL)
+        job->ids = *ids;
+    (void)pthread_mutex_lock(&thread->lock);
+    *thread->last = job;
+    thread->last = &job->next;
+    (void)pthread_cond_signal(&thread->changed);
+    (void)pthread_mutex_unlock(&thread->lock);
+}
+
+void record_thread_stop(struct record_thread *thread)
+{
+    if (thread == NULL)
+        return;
+    (void)pthread_mutex_lock(&thread->lock);
+    thread->is_stopping = true;
+    (void)pthread_cond_signal(&thread->changed);
+    (void)pthread_mutex_unlock(&thread->lock);
+    (void)pthread_join(thread->thread, NULL);
+    release(thread);
+}

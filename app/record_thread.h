@@ -1,0 +1,20 @@
+/* app/record_thread.h - the thread that writes what was observed: rule_status, so far. It never
+ * holds the write lock for long and never waits for it; whoever edits comes first. */
+#pragma once
+#include "app/event_log.h"
+#include "policy/policy_builder.h"
+
+struct record_thread;
+
+/* Starts the thread for the policy file at `path`, which is borrowed. NULL with a fault. */
+struct record_thread *record_thread_start(const char *path, struct log_thread *log, uint32_t ring,
+                                          struct fault *fault);
+
+/* Any thread: the state of these rules may differ now; `ids` NULL: that of any rule. `policy` says
+ * which rule shadows which; a reference is taken. Takes `ids` over. Out of memory it does nothing:
+ * the next whole load makes up for it. */
+void record_thread_refresh(struct record_thread *thread, struct policy *policy,
+                           struct rule_ids *ids);
+
+/* Writes no more, and frees. NULL is fine. */
+void record_thread_stop(struct record_thread *thread);

@@ -1,0 +1,174 @@
+/* app/worker.c - one worker: a thread, a loop, its share of the resolver and of the gate. */
+#include "app/worker.h"
+#include "base/clock.h"
+#include "net/dns_channel.h"
+#include "net/mailbox.h"
+#include "net/poller.h"
+#include "net/socket.h"
+#include "resolver/resolver.h"
+#include "resolver/tcp_server.h"
+#include "resolver/udp_server.h"
+#include "sni-gate/gate.h"
+#include "upstream/upstream.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { TELL_LEFT_OUT_MS = 1000 };
+
+struct worker {
+    pthread_t thread;
+    bool is_started;
+    uv_loop_t loop;
+    bool has_loop;
+    struct mailbox *mailbox;
+    uv_timer_t tell_timer;
+    bool has_tell_timer;
+    struct event_log log;
+    struct policy_view view;
+    struct resolver resolver;
+    struct udp_server *udp[OPTIONS_LISTENERS_MAX];
+    struct tcp_server *tcp[OPTIONS_LISTENERS_MAX];
+    uint32_t dns_count;
+    struct poller *poller;
+    struct dns_channel *channel;
+    struct upstream upstream;
+    struct gate *gate;
+};
+
+static void on_tell_timer(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    event_log_tell_left_out(&worker->log, clock_monotonic_ms());
+}
+
+static bool start_loop(struct worker *worker)
+{
+    int error;
+    if (uv_loop_init(&worker->loop) < 0)
+        return false;
+    worker->has_loop = true;
+    (void)uv_timer_init(&worker->loop, &worker->tell_timer); /* always succeeds */
+    worker->has_tell_timer = true;
+    worker->tell_timer.data = worker;
+    (void)uv_timer_start(&worker->tell_timer, on_tell_timer, TELL_LEFT_OUT_MS, TELL_LEFT_OUT_MS);
+    worker->mailbox = mailbox_new(&worker->loop);
+    worker->poller = poller_new(&worker->loop, &error);
+    return worker->mailbox != NULL && worker->poller != NULL;
+}
+
+static bool start_dns(struct worker *worker, const struct endpoint *endpoint, struct fault *fault)
+{
+    int error, udp, tcp;
+    uint32_t at = worker->dns_count++;
+    udp = socket_bind_udp(endpoint, fault);
+    if (udp < 0)
+        return false;
+    worker->udp[at] = udp_server_new(&worker->loop, udp, &worker->resolver, &error);
+    tcp = worker->udp[at] != NULL ? socket_listen_tcp(endpoint, fault) : -1;
+    if (tcp < 0)
+        return false;
+    worker->tcp[at] = tcp_server_new(&worker->loop, tcp, &worker->resolver, &error);
+    return worker->tcp[at] != NULL;
+}
+
+static bool start_gate(struct worker *worker, const struct worker_setup *setup, struct fault *fault)
+{
+    const struct options *options = setup->options;
+    worker->channel =
+        dns_channel_new(&worker->loop, options->upstream_dns, options->upstream_dns_count, fault);
+    if (worker->channel == NULL)
+        return false;
+    worker->upstream = (struct upstream){ .loop = &worker->loop,
+                                          .poller = worker->poller,
+                                          .channel = worker->channel,
+                                          .view = &worker->view,
+                                          .own = setup->own,
+                                          .own_count = setup->own_count };
+    struct gate_parts parts = { .loop = &worker->loop,
+                                .poller = worker->poller,
+                                .upstream = &worker->upstream,
+                                .view = &worker->view,
+                                .sink = { &worker->log, event_log_connection_ended } };
+    worker->gate = gate_new(&parts);
+    for (uint32_t i = 0; worker->gate != NULL && i < options->tls_listen_count; i++) {
+        int descriptor = socket_listen_tcp(&options->tls_listen[i].endpoint, fault);
+        if (descriptor < 0 ||
+            gate_listen(worker->gate, descriptor, options->tls_listen[i].client_port) < 0)
+            return false;
+    }
+    return worker->gate != NULL;
+}
+
+struct worker *worker_new(const struct worker_setup *setup, uint32_t index, struct fault *fault)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    fault_what(fault, "can't start a worker: out of memory or descriptors");
+    if (worker == NULL)
+        return NULL;
+    event_log_init(&worker->log, setup->log, index);
+    policy_view_init(&worker->view, setup->feed);
+    resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
+                  (struct resolver_sink){ &worker->log, event_log_query_denied });
+    bool is_up = start_loop(worker);
+    for (uint32_t i = 0; is_up && i < setup->options->dns_listen_count; i++)
+        is_up = start_dns(worker, &setup->options->dns_listen[i], fault);
+    if (is_up && start_gate(worker, setup, fault))
+        return worker;
+    worker_free(worker);
+    return NULL;
+}
+
+/* Ends everything on the loop, which then runs out of handles. */
+static void end_everything(void *context)
+{
+    struct worker *worker = context;
+    for (uint32_t i = 0; i < worker->dns_count; i++) {
+        udp_server_free(worker->udp[i]);
+        tcp_server_free(worker->tcp[i]);
+    }
+    gate_free(worker->gate);
+    dns_channel_free(worker->channel);
+    poller_free(worker->poller);
+    mailbox_free(worker->mailbox);
+    if (worker->has_tell_timer)
+        uv_close((uv_handle_t *)&worker->tell_timer, NULL);
+}
+
+static void *run(void *context)
+{
+    struct worker *worker = context;
+    (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+    event_log_tell_left_out(&worker->log, INT64_MAX);
+    return NULL;
+}
+
+bool worker_start(struct worker *worker, struct fault *fault)
+{
+    worker->is_started = pthread_create(&worker->thread, NULL, run, worker) == 0;
+    if (!worker->is_started)
+        fault_what(fault, "can't start a thread");
+    return worker->is_started;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (!mailbox_post(worker->mailbox, end_everything, worker))
+        abort(); /* out of memory: the process is about to end, and must not hang instead */
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    if (worker->is_started)
+        (void)pthread_join(worker->thread, NULL);
+    else
+        end_everything(worker);
+    if (worker->has_loop) {
+        (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&worker->loop); /* nothing is left on it */
+    }
+    policy_view_release(&worker->view);
+    free(worker);
+}
