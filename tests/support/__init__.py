@@ -1,0 +1,1 @@
+"""What the system tests stand on: processes, servers, clients and hostile bytes."""

@@ -1,0 +1,68 @@
+"""Ending: SIGTERM and SIGINT end well, a second signal ends at once."""
+import signal
+import socket
+import time
+
+import pytest
+
+from support.dns_client import is_allowed, read_exactly
+from support.hello import hello_for, read_to_end, records
+from support.process import SLOWNESS
+
+pytestmark = pytest.mark.quick
+
+HELLO = records(hello_for(b"api.example.com"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_well_and_promptly(launch, make_policy, at_gate, gate_port, number):
+    pinhole = launch(make_policy([at_gate("api.example.com")]), gate_port=gate_port)
+    assert is_allowed(pinhole.dns, "api.example.com")
+    begun = time.monotonic()
+    pinhole.stop(number)
+    assert time.monotonic() - begun < 3 * SLOWNESS
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(pinhole.gate, 5)
+
+
+def test_ends_well_with_connections_in_every_state(launch, make_policy, authority, at_gate, gate_port, tcp_server):
+    """One that relays, one whose hello is half sent, one whose name is being looked up."""
+    server = tcp_server(lambda connection: (connection.sendall(b"x"), read_to_end(connection).data)[1])
+    authority.zone["api.example.com"] = ["127.0.0.2"]
+    authority.hold("slow.example.com")
+    pinhole = launch(make_policy([at_gate("api.example.com"), at_gate("slow.example.com")]), authority.endpoint,
+                     gate_port=gate_port)
+    with pinhole.connect() as relaying, pinhole.connect() as halfway, pinhole.connect() as looking:
+        relaying.sendall(HELLO)
+        assert read_exactly(relaying, 1) == b"x"
+        halfway.sendall(HELLO[:40])
+        looking.sendall(records(hello_for(b"slow.example.com")))
+        authority.wait_for("slow.example.com")
+        pinhole.process.send_signal(signal.SIGTERM)
+        pinhole.stop(signal.SIGTERM)
+        for client in (relaying, halfway, looking):
+            assert read_to_end(client).data[:1] in (b"", b"\x15"), "nothing but an alert"
+    authority.release("slow.example.com")
+    assert server.wait_results(1) == [HELLO]
+
+
+def test_second_signal_ends_at_once(launch, make_policy, authority, at_gate, gate_port, tcp_server):
+    server = tcp_server(lambda connection: (connection.sendall(b"x"), read_to_end(connection))[1])
+    authority.zone["api.example.com"] = ["127.0.0.2"]
+    pinhole = launch(make_policy([at_gate("api.example.com")]), authority.endpoint, gate_port=gate_port)
+    with pinhole.connect() as client:
+        client.sendall(HELLO)
+        read_exactly(client, 1)
+        pinhole.process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        while pinhole.process.poll() is None:  # until it ends: one of these is the second signal
+            pinhole.process.send_signal(signal.SIGTERM)
+        assert time.monotonic() - begun < 2 * SLOWNESS
+    server.wait_results(1)
+    pinhole.kill()
+
+
+def test_broken_pipe_signal_ends_nothing(launch, make_policy, at_gate, gate_port):
+    pinhole = launch(make_policy([at_gate("api.example.com")]), gate_port=gate_port)
+    pinhole.process.send_signal(signal.SIGPIPE)
+    assert is_allowed(pinhole.dns, "api.example.com")
