@@ -146,8 +146,10 @@ static size_t receive_some(struct relay *relay, struct relay_flow *flow)
         return (size_t)size;
     }
     flow->can_read = false;
-    if (size < 0 && errno == EAGAIN)
+    if (size < 0 && errno == EAGAIN) {
+        flow->hung_up = false; /* there was no end after all */
         return 0;
+    }
     flow->ended = true;
     if (size < 0)
         lose_side(relay, flow->from, errno);
@@ -219,10 +221,19 @@ static void on_next_turn(uv_idle_t *handle)
 void relay_start(struct relay *relay, struct relay_pool *pool, struct socket_watch *client,
                  struct socket_watch *server, struct relay_preface preface, relay_fn on_end)
 {
+    /* Events that came before were not ours to see; either side may have ended already. */
     *relay = (struct relay){
         .pool = pool,
-        .up = { .from = client, .to = server, .can_read = true, .can_write = true },
-        .down = { .from = server, .to = client, .can_read = true, .can_write = true },
+        .up = { .from = client,
+                .to = server,
+                .can_read = true,
+                .can_write = true,
+                .hung_up = true },
+        .down = { .from = server,
+                  .to = client,
+                  .can_read = true,
+                  .can_write = true,
+                  .hung_up = true },
         .end = RELAY_CLOSED,
         .on_end = on_end,
     };

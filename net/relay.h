@@ -40,8 +40,9 @@ struct relay_flow {
     size_t held_size, held_sent;
     uint64_t bytes; /* passed on */
     bool can_read, can_write;
-    bool hung_up;  /* `from` has an end to be read, however short the reads before it are */
-    bool ended;    /* that end was read */
+    bool
+        hung_up; /* `from` may have ended: read on after a short read, until it says so or EAGAIN */
+    bool ended;  /* that end was read */
     bool finished; /* no more will be passed on */
 };
 
