@@ -5,7 +5,8 @@
 
 enum { PRUNED_AT_ONCE = 1000 };
 
-bool change_log_place_equal(const struct change_log_place *left, const struct change_log_place *right)
+bool change_log_place_equal(const struct change_log_place *left,
+                            const struct change_log_place *right)
 {
     return left->sequence == right->sequence && left->has_row == right->has_row &&
            left->stamp == right->stamp;
@@ -14,8 +15,8 @@ bool change_log_place_equal(const struct change_log_place *left, const struct ch
 static int find_place(sqlite3 *connection, int64_t sequence, struct change_log_place *ret_place)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection, "SELECT stamp FROM policy_change WHERE sequence = ?1", -1,
-                                  &statement, NULL);
+    int code = sqlite3_prepare_v2(connection, "SELECT stamp FROM policy_change WHERE sequence = ?1",
+                                  -1, &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(statement, 1, sequence);
         code = sqlite3_step(statement);
@@ -27,8 +28,8 @@ static int find_place(sqlite3 *connection, int64_t sequence, struct change_log_p
     return statement_result(code);
 }
 
-/* sqlite_sequence alone knows the end of a log that was emptied; the rows alone know it after INSERT OR FAIL, which
- * keeps rows without counting them. */
+/* sqlite_sequence alone knows the end of a log that was emptied; the rows alone know it after
+ * INSERT OR FAIL, which keeps rows without counting them. */
 int change_log_find_end(sqlite3 *connection, struct change_log_place *ret_place)
 {
     int64_t sequence;
@@ -52,8 +53,8 @@ int change_log_leads(sqlite3 *connection, const struct change_log_place *from,
     int code = find_place(connection, from->sequence, &found);
     if (code != SQLITE_OK || !change_log_place_equal(from, &found))
         return code;
-    code = sqlite3_prepare_v2(connection, "SELECT count(*) FROM policy_change WHERE sequence > ?1", -1,
-                              &statement, NULL);
+    code = sqlite3_prepare_v2(connection, "SELECT count(*) FROM policy_change WHERE sequence > ?1",
+                              -1, &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(statement, 1, from->sequence);
         code = sqlite3_step(statement);
@@ -68,9 +69,11 @@ int change_log_leads(sqlite3 *connection, const struct change_log_place *from,
 static int find_prunable(sqlite3 *connection, int64_t *ret_until, int64_t *ret_oldest)
 {
     int64_t newest = 0;
-    int code = statement_read_integer(connection, "SELECT max(sequence) FROM policy_change", &newest);
+    int code =
+        statement_read_integer(connection, "SELECT max(sequence) FROM policy_change", &newest);
     if (code == SQLITE_OK)
-        code = statement_read_integer(connection, "SELECT min(sequence) FROM policy_change", ret_oldest);
+        code = statement_read_integer(connection, "SELECT min(sequence) FROM policy_change",
+                                      ret_oldest);
     *ret_until = newest - CHANGE_LOG_KEPT;
     return code;
 }

@@ -4,7 +4,8 @@
 
 #include <sqlite3.h>
 
-/* Longest string or row that SQLite will handle for us: far beyond any target, far below what would hurt. */
+/* Longest string or row that SQLite will handle for us: far beyond any target, far below what would
+ * hurt. */
 enum { DATABASE_VALUE_BYTES_MAX = 1 << 20 };
 
 struct database {
@@ -15,7 +16,8 @@ struct database {
     bool may_create;        /* only at the start: a file that vanishes is not made anew */
     bool takes_any_version; /* until it was migrated */
     bool is_read_only;
-    bool is_frozen; /* opened immutable: reads the file as it was then, so it must be opened anew to see edits */
+    bool is_frozen; /* opened immutable: reads the file as it was then, so it must be opened anew to
+                       see edits */
 };
 
 /* Wakes the database if it sleeps. */
@@ -36,6 +38,7 @@ enum database_status database_begin_read(struct database *database, struct fault
 /* Begins a write transaction, unless the file is locked or was replaced (both DATABASE_BUSY). */
 enum database_status database_begin_write(struct database *database, struct fault *ret_fault);
 
-/* Ends a transaction in which the last call gave `code` (SQLITE_OK, SQLITE_ROW and SQLITE_DONE are fine), by a
- * commit or, after a failure, a rollback. What was read through a replaced file counts as DATABASE_BUSY. */
+/* Ends a transaction in which the last call gave `code` (SQLITE_OK, SQLITE_ROW and SQLITE_DONE are
+ * fine), by a commit or, after a failure, a rollback. What was read through a replaced file counts
+ * as DATABASE_BUSY. */
 enum database_status database_end(struct database *database, int code, struct fault *ret_fault);

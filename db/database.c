@@ -1,7 +1,8 @@
 /* db/database.c - one connection to the policy file. */
-#include "db/connection.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "db/connection.h"
 #include "db/migrations.h"
 #include "db/policy_file.h"
 #include "db/statement.h"
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_AT_START_MS = 1000, URI_BYTES = 3 * PATH_MAX + 64 };
+enum { WAIT_AT_START_MS = 1000, QUIET_BEFORE_EMPTYING_MS = 200, URI_BYTES = 3 * PATH_MAX + 64 };
 
 enum database_status database_explain(struct database *database, int code, struct fault *ret_fault)
 {
@@ -27,8 +28,9 @@ enum database_status database_explain(struct database *database, int code, struc
         return DATABASE_BUSY;
     case SQLITE_NOTADB:
         fault_what(ret_fault, "the policy file is not a SQLite database");
-        fault_remedy(ret_fault, "name another file with --db, or move this one away and run: "
-                                "pinhole init --db %s",
+        fault_remedy(ret_fault,
+                     "name another file with --db, or move this one away and run: "
+                     "pinhole init --db %s",
                      path);
         break;
     case SQLITE_CORRUPT:
@@ -55,7 +57,8 @@ enum database_status database_explain(struct database *database, int code, struc
 bool database_has_moved(struct database *database)
 {
     int has_moved = 0;
-    int code = sqlite3_file_control(database->connection, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    int code =
+        sqlite3_file_control(database->connection, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
     return code != SQLITE_OK || has_moved != 0;
 }
 
@@ -65,7 +68,8 @@ static void make_uri(const char *path, const char *query, char ret_uri[URI_BYTES
     struct text uri = text_in(ret_uri, URI_BYTES);
     text_add(&uri, path[0] == '/' ? "file://" : "file:./");
     for (; *path != '\0'; path++) {
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-", *path) != NULL)
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-", *path) !=
+            NULL)
             text_add_bytes(&uri, path, 1);
         else
             text_add_format(&uri, "%%%02X", (unsigned char)*path);
@@ -73,7 +77,8 @@ static void make_uri(const char *path, const char *query, char ret_uri[URI_BYTES
     text_add(&uri, query);
 }
 
-static enum database_status explain_missing(const struct database *database, struct fault *ret_fault)
+static enum database_status explain_missing(const struct database *database,
+                                            struct fault *ret_fault)
 {
     char folder[PATH_MAX];
     fault_where(ret_fault, "%s", database->path);
@@ -123,8 +128,9 @@ static enum database_status check_path(struct database *database, bool *ret_exis
     return DATABASE_OK;
 }
 
-/* Where nothing can be written, SQLite must be told to do without locks and log (immutable). But commits that still
- * lie in the log would then be overlooked, so with a log beside it the file is opened to be read with it. */
+/* Where nothing can be written, SQLite must be told to do without locks and log (immutable). But
+ * commits that still lie in the log would then be overlooked, so with a log beside it the file is
+ * opened to be read with it. */
 static int open_connection(struct database *database, bool exists)
 {
     char uri[URI_BYTES];
@@ -160,7 +166,8 @@ static enum database_status check_version(struct database *database, struct faul
     int64_t version = 0;
     int code = statement_read_integer(database->connection, "PRAGMA user_version", &version);
     if (code == SQLITE_OK) /* user_version is in the header; this reads the tables too */
-        code = sqlite3_exec(database->connection, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
+        code = sqlite3_exec(database->connection, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL,
+                            NULL);
     if (code != SQLITE_OK)
         return database_explain(database, code, ret_fault);
     if (version > migration_count) {
@@ -248,12 +255,14 @@ bool database_is_read_only(const struct database *database)
 
 static bool is_later(const struct timespec *left, const struct timespec *right)
 {
-    return left->tv_sec > right->tv_sec || (left->tv_sec == right->tv_sec && left->tv_nsec > right->tv_nsec);
+    return left->tv_sec > right->tv_sec ||
+           (left->tv_sec == right->tv_sec && left->tv_nsec > right->tv_nsec);
 }
 
-/* The file went from its path, and its log stayed there, where the next file's opener would take it for its own. What
- * was written to the log before that can only be the old file's: it is brought home, and the log left empty. What was
- * written later is the new file's, and stays. (rename() sets the status-change time of what it moves.) */
+/* The file went from its path, and its log stayed there, where the next file's opener would take it
+ * for its own. What was written to the log before that can only be the old file's: it is brought
+ * home, and the log left empty. What was written later is the new file's, and stays. (rename() sets
+ * the status-change time of what it moves.) */
 static void rescue_log(sqlite3 *connection)
 {
     struct stat file, log;
@@ -262,10 +271,12 @@ static void rescue_log(sqlite3 *connection)
         return;
     if (stat(path, &file) == 0 && is_later(&log.st_mtim, &file.st_ctim))
         return;
-    (void)sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL); /* or it was busy */
+    (void)sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                    NULL); /* or it was busy */
 }
 
-/* The last to close takes FILE-wal and FILE-shm away, unless the file was moved: SQLite looks after that itself. */
+/* The last to close takes FILE-wal and FILE-shm away, unless the file was moved: SQLite looks after
+ * that itself. */
 void database_sleep(struct database *database)
 {
     if (database->connection == NULL)
@@ -281,8 +292,21 @@ bool database_is_awake(const struct database *database)
     return database->connection != NULL;
 }
 
-/* A passive checkpoint copies without holding anybody up. Only when it left nothing to copy is the log emptied,
- * because that holds up writers, if for microseconds. */
+/* Nobody has written to the log for a while (or its clock is not ours). */
+static bool log_is_quiet(sqlite3 *connection)
+{
+    struct stat log;
+    const char *path = sqlite3_filename_wal(sqlite3_db_filename(connection, "main"));
+    if (stat(path, &log) != 0)
+        return true;
+    int64_t age_ms =
+        clock_realtime_ms() - (log.st_mtim.tv_sec * 1000 + log.st_mtim.tv_nsec / 1000000);
+    return age_ms < 0 || age_ms >= QUIET_BEFORE_EMPTYING_MS;
+}
+
+/* A passive checkpoint copies without holding anybody up. Emptying the log holds up writers, if for
+ * some hundred microseconds: a shell that has no timeout, in a row of edits, would now and then be
+ * told that the file is locked. */
 bool database_checkpoint(struct database *database)
 {
     struct fault unused;
@@ -295,11 +319,12 @@ bool database_checkpoint(struct database *database)
         database_sleep(database);
         return false;
     }
-    int code = sqlite3_wal_checkpoint_v2(database->connection, "main", SQLITE_CHECKPOINT_PASSIVE, &frames,
-                                         &copied);
-    if (code != SQLITE_OK || copied < frames || database_has_moved(database))
+    sqlite3 *connection = database->connection;
+    int code =
+        sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    if (code != SQLITE_OK || copied < frames || !log_is_quiet(connection) ||
+        database_has_moved(database))
         return false;
-    code = sqlite3_wal_checkpoint_v2(database->connection, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames,
-                                     &copied);
-    return code == SQLITE_OK;
+    return sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+           SQLITE_OK;
 }

@@ -1,16 +1,20 @@
-/* db/database.h - one connection to the policy file, opened when it is needed and let go when it is not.
+/* db/database.h - one connection to the policy file, opened when it is needed and let go when it is
+ * not.
  *
- * In WAL mode whoever has the file open also has FILE-wal and FILE-shm open, and finds those by name alone. If a
- * person replaces the file by `mv` meanwhile, the next opener of the new file meets the old file's log: it reads
- * "database disk image is malformed", or its commits are thrown away with the old log (both were seen). SQLite can't
- * be told otherwise, so the rule here is that nobody is connected while nothing happens: a database is awake (a
- * connection is open) or asleep (none is), falls asleep soon after the last edit, and wakes by itself when it is used.
+ * In WAL mode whoever has the file open also has FILE-wal and FILE-shm open, and finds those by
+ * name alone. If a person replaces the file by `mv` meanwhile, the next opener of the new file
+ * meets the old file's log: it reads "database disk image is malformed", or its commits are thrown
+ * away with the old log (both were seen). SQLite can't be told otherwise, so the rule here is that
+ * nobody is connected while nothing happens: a database is awake (a connection is open) or asleep
+ * (none is), falls asleep soon after the last edit, and wakes by itself when it is used.
  *
- * What is safe: `mv` and a symlink swap at any time when nobody has written for about half a second. What is not:
- * replacing the file while somebody, Pinhole or a shell, is in the middle of a write to it, or keeps it open in a
- * shell. Nothing here writes to, or takes anything from, a file that has been moved away from its path.
+ * What is safe: `mv` and a symlink swap at any time when nobody has written for about half a
+ * second. What is not: replacing the file while somebody, Pinhole or a shell, is in the middle of a
+ * write to it, or keeps it open in a shell. Nothing here writes to, or takes anything from, a file
+ * that has been moved away from its path.
  *
- * A database belongs to one thread at a time. Nothing waits for a lock but database_open() and database_migrate(). */
+ * A database belongs to one thread at a time. Nothing waits for a lock but database_open() and
+ * database_migrate(). */
 #pragma once
 #include <stdbool.h>
 
@@ -20,19 +24,21 @@ struct fault;
 enum database_mode {
     DATABASE_READ = 0,   /* an existing file of this binary's version; nothing is ever written */
     DATABASE_READ_WRITE, /* the same; written if it can be */
-    DATABASE_CREATE,     /* made if missing, of any version: call database_migrate() before anything else */
+    DATABASE_CREATE,     /* made if missing, of any version: call database_migrate() before anything
+                            else */
 };
 
 /* What became of an attempt. */
 enum database_status {
     DATABASE_FAILED = 0, /* the fault says why */
-    DATABASE_BUSY,       /* somebody else holds it, or it is just being replaced: try again in some milliseconds */
+    DATABASE_BUSY,       /* somebody else holds it, or it is just being replaced: try again in some
+                            milliseconds */
     DATABASE_OK,
 };
 
-/* Opens `path` and looks inside: missing, no database, locked (for about a second), newer than this binary and
- * older than it (unless it is to be migrated) are faults. A file that can't be written is opened all the same, and
- * reads as it was when it was opened. NULL sets `*ret_fault`. */
+/* Opens `path` and looks inside: missing, no database, locked (for about a second), newer than this
+ * binary and older than it (unless it is to be migrated) are faults. A file that can't be written
+ * is opened all the same, and reads as it was when it was opened. NULL sets `*ret_fault`. */
 struct database *database_open(const char *path, enum database_mode mode, struct fault *ret_fault);
 
 /* Lets go of the file, also of one that was replaced: that one is left as it is. NULL is fine. */
@@ -48,7 +54,9 @@ bool database_is_read_only(const struct database *database);
 void database_sleep(struct database *database);
 bool database_is_awake(const struct database *database);
 
-/* Brings what was committed from FILE-wal into the file and empties FILE-wal, without making anyone wait. True when
- * nothing is left in there; false when somebody is reading or writing: try again later. May wait for the disk, so it
- * is not for the thread that enforces. Always true for a read-only database. */
+/* Brings what was committed from FILE-wal into the file and, once nobody has written for 200 ms,
+ * empties FILE-wal; nobody has to wait. True when nothing is left in there; false when it is too
+ * early, or somebody is reading or writing: try again later. Call it soon after each edit and until
+ * it is true: from the first call on the file is whole by itself. May wait for the disk, so it is
+ * not for the thread that enforces. Always true for a read-only database. */
 bool database_checkpoint(struct database *database);

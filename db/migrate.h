@@ -10,8 +10,9 @@ struct migration_report {
     int to_version;
 };
 
-/* Applies what is missing, one migration a transaction, in order; many processes may do so at once. A file of this
- * version is only looked at, so a read-only one is fine then. Waits about a second for a lock. False sets
+/* Applies what is missing, one migration a transaction, in order; many processes may do so at once.
+ * A file of this version is only looked at, so a read-only one is fine then. Waits about a second
+ * for a lock. False sets
  * `*ret_fault`; what was applied by then stays. */
 bool database_migrate(struct database *database, struct migration_report *ret_report,
                       struct fault *ret_fault);

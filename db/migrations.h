@@ -1,5 +1,5 @@
-/* db/migrations.h - the files of migrations/, built into the binary in their order. Migration i, counted from 1,
- * takes a file from user_version i - 1 to i. */
+/* db/migrations.h - the files of migrations/, built into the binary in their order. Migration i,
+ * counted from 1, takes a file from user_version i - 1 to i. */
 #pragma once
 
 struct migration {

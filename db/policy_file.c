@@ -16,7 +16,8 @@ static void look_at_log(const char *path, struct policy_file_look *look)
 {
     char real_path[PATH_MAX], log_path[PATH_MAX + 8];
     struct stat status;
-    if (realpath(path, real_path) == NULL) /* SQLite keeps the log beside the file, not beside a symlink */
+    if (realpath(path, real_path) ==
+        NULL) /* SQLite keeps the log beside the file, not beside a symlink */
         return;
     (void)snprintf(log_path, sizeof(log_path), "%s-wal", real_path);
     if (stat(log_path, &status) != 0 || status.st_size == 0)

@@ -12,7 +12,8 @@ void policy_store_init(struct policy_store *store, struct database *database)
     *store = (struct policy_store){ .database = database };
 }
 
-/* Only what can be compared with a clock: a text in this column expires no more or has expired already. */
+/* Only what can be compared with a clock: a text in this column expires no more or has expired
+ * already. */
 static int read_next_expiry(sqlite3 *connection, int64_t now_s, int64_t *ret_next_s)
 {
     sqlite3_stmt *statement = NULL;
@@ -44,7 +45,8 @@ static int add_row(sqlite3_stmt *statement, int64_t now_s, struct policy_builder
     return SQLITE_OK;
 }
 
-static int read_rules(sqlite3 *connection, int64_t now_s, struct policy_builder *builder, uint64_t *ret_count)
+static int read_rules(sqlite3 *connection, int64_t now_s, struct policy_builder *builder,
+                      uint64_t *ret_count)
 {
     sqlite3_stmt *statement = NULL;
     int64_t id = INT64_MIN;
@@ -67,7 +69,8 @@ static int read_rules(sqlite3 *connection, int64_t now_s, struct policy_builder 
     return statement_result(code);
 }
 
-enum database_status policy_store_load(struct policy_store *store, int64_t now_s, struct policy_builder *builder,
+enum database_status policy_store_load(struct policy_store *store, int64_t now_s,
+                                       struct policy_builder *builder,
                                        struct policy_content *ret_content, struct fault *ret_fault)
 {
     struct policy_content content = { 0 };
@@ -146,12 +149,14 @@ static int read_changed_rules(sqlite3 *connection, int64_t now_s, struct policy_
 }
 
 /* All but rules is read whole, be it of a table that this binary does not know. */
-static int read_has_settings(sqlite3 *connection, const struct change_log_place *from, bool *ret_has_settings)
+static int read_has_settings(sqlite3 *connection, const struct change_log_place *from,
+                             bool *ret_has_settings)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection,
-                                  "SELECT 1 FROM policy_change WHERE sequence > ?1 AND \"table\" <> 'rule' LIMIT 1",
-                                  -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(
+        connection,
+        "SELECT 1 FROM policy_change WHERE sequence > ?1 AND \"table\" <> 'rule' LIMIT 1", -1,
+        &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(statement, 1, from->sequence);
         code = sqlite3_step(statement);
@@ -219,8 +224,9 @@ enum database_status policy_store_changes(struct policy_store *store, int64_t no
     return DATABASE_OK;
 }
 
-enum database_status policy_store_expiries(struct policy_store *store, int64_t from_s, int64_t now_s,
-                                           struct policy_changes *changes, struct fault *ret_fault)
+enum database_status policy_store_expiries(struct policy_store *store, int64_t from_s,
+                                           int64_t now_s, struct policy_changes *changes,
+                                           struct fault *ret_fault)
 {
     struct policy_changes found = no_changes(changes);
     int64_t first = from_s < now_s ? from_s : now_s, last = from_s < now_s ? now_s : from_s;
@@ -228,9 +234,9 @@ enum database_status policy_store_expiries(struct policy_store *store, int64_t f
     if (status != DATABASE_OK)
         return status;
     sqlite3 *connection = store->database->connection;
-    int code = read_ids(connection,
-                        "SELECT id FROM rule WHERE expires_at > ?1 AND expires_at <= ?2 ORDER BY id", first,
-                        last, &found);
+    int code = read_ids(
+        connection, "SELECT id FROM rule WHERE expires_at > ?1 AND expires_at <= ?2 ORDER BY id",
+        first, last, &found);
     if (code == SQLITE_OK && !found.is_too_many)
         code = read_changed_rules(connection, now_s, &found);
     status = database_end(store->database, code, ret_fault);

@@ -1,6 +1,6 @@
 /* db/policy_store.h - rules and settings out of the database: all of them, or what changed since.
- * Remembers how far it has read. Each call reads as of one moment; what one call leaves out the next one finds.
- * One thread. A row that can't be read spoils its own rule only. */
+ * Remembers how far it has read. Each call reads as of one moment; what one call leaves out the
+ * next one finds. One thread. A row that can't be read spoils its own rule only. */
 #pragma once
 #include "db/change_log.h"
 #include "db/database.h"
@@ -18,35 +18,40 @@ struct policy_store {
 /* Everything that makes a policy. */
 struct policy_content {
     uint64_t rule_count;   /* rows, in force or not */
-    int64_t next_expiry_s; /* when the next rule expires that has not; RULE_NEVER_EXPIRES where none will */
+    int64_t next_expiry_s; /* when the next rule expires that has not; RULE_NEVER_EXPIRES where none
+                              will */
     struct setting_values values;
 };
 
 /* What is to be done to a policy to bring it up to date. */
 struct policy_changes {
-    struct rule_change *changes; /* the caller's room for POLICY_STORE_CHANGES_MAX; filled in order of ids */
+    struct rule_change
+        *changes; /* the caller's room for POLICY_STORE_CHANGES_MAX; filled in order of ids */
     size_t count;
-    bool is_too_many;    /* or unknown: use policy_store_load(); then nothing else is set */
-    bool has_settings;   /* `values` is set, because some setting changed */
+    bool is_too_many;  /* or unknown: use policy_store_load(); then nothing else is set */
+    bool has_settings; /* `values` is set, because some setting changed */
     int64_t next_expiry_s;
     struct setting_values values;
 };
 
 void policy_store_init(struct policy_store *store, struct database *database);
 
-/* Adds every rule that is in force at `now_s` (Unix seconds) to `builder`, which stays the caller's: to finish on
- * DATABASE_OK, else to free. */
-enum database_status policy_store_load(struct policy_store *store, int64_t now_s, struct policy_builder *builder,
+/* Adds every rule that is in force at `now_s` (Unix seconds) to `builder`, which stays the
+ * caller's: to finish on DATABASE_OK, else to free. */
+enum database_status policy_store_load(struct policy_store *store, int64_t now_s,
+                                       struct policy_builder *builder,
                                        struct policy_content *ret_content, struct fault *ret_fault);
 
-/* What changed since the last call that gave DATABASE_OK, as of `now_s`. Fills `*changes` on DATABASE_OK alone.
- * A file that was restored, overwritten or exchanged since is noticed, and answered with is_too_many. Quick where
- * nothing changed: then count is 0 and has_settings false. */
+/* What changed since the last call that gave DATABASE_OK, as of `now_s`. Fills `*changes` on
+ * DATABASE_OK alone. A file that was restored, overwritten or exchanged since is noticed, and
+ * answered with is_too_many. Quick where nothing changed: then count is 0 and has_settings false.
+ */
 enum database_status policy_store_changes(struct policy_store *store, int64_t now_s,
                                           struct policy_changes *changes, struct fault *ret_fault);
 
-/* The rules whose expires_at lies after the earlier of `from_s` and `now_s` and not after the later, as they are at
- * `now_s`: what a passing or a stepped clock did. Sees edits that policy_store_changes() will report once more.
- * Fills `*changes` as that does, without settings. */
-enum database_status policy_store_expiries(struct policy_store *store, int64_t from_s, int64_t now_s,
-                                           struct policy_changes *changes, struct fault *ret_fault);
+/* The rules whose expires_at lies after the earlier of `from_s` and `now_s` and not after the
+ * later, as they are at `now_s`: what a passing or a stepped clock did. Sees edits that
+ * policy_store_changes() will report once more. Fills `*changes` as that does, without settings. */
+enum database_status policy_store_expiries(struct policy_store *store, int64_t from_s,
+                                           int64_t now_s, struct policy_changes *changes,
+                                           struct fault *ret_fault);

@@ -10,15 +10,22 @@
 /* Edits come in bursts; opening and closing between them would only get in their way. */
 enum { QUIET_BEFORE_SLEEP_MS = 250 };
 
+/* Whoever writes what was observed empties the log soon after an edit. A shell that was in the way
+ * then may have left it full; waiting for the disk does no harm once nobody has edited for so long.
+ */
+enum { QUIET_BEFORE_CHECKPOINT_MS = 2000, CHECKPOINT_INTERVAL_MS = 1000 };
+
 static void watch_folder(int descriptor, const char *folder)
 {
-    /* Where this fails (a folder that is not there, too many watches) the interval finds what it would have told. */
+    /* Where this fails (a folder that is not there, too many watches) the interval finds what it
+     * would have told. */
     (void)inotify_add_watch(descriptor, folder,
-                            IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR);
+                            IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_TO |
+                                IN_MOVED_FROM | IN_ONLYDIR);
 }
 
-/* The folder of the path, where symlinks are swapped, and that of the file, where it is edited; often the same. Called
- * anew after a swap: what is watched already stays watched once. */
+/* The folder of the path, where symlinks are swapped, and that of the file, where it is edited;
+ * often the same. Called anew after a swap: what is watched already stays watched once. */
 static void watch_folders(const struct policy_watch *watch)
 {
     char folder[PATH_MAX];
@@ -42,7 +49,8 @@ bool policy_watch_init(struct policy_watch *watch, const char *path)
     char *copy = strdup(path);
     if (copy == NULL)
         return false;
-    *watch = (struct policy_watch){ .path = copy, .descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC) };
+    *watch = (struct policy_watch){ .path = copy,
+                                    .descriptor = inotify_init1(IN_NONBLOCK | IN_CLOEXEC) };
     watch_folders(watch);
     watch->seen = policy_file_look(path);
     return true;
@@ -69,13 +77,20 @@ static void drain(int descriptor)
         ;
 }
 
-/* Nobody wrote since the last check. Goes on reading while a commit may be on its way; sleeps when none can be. */
-static enum policy_watch_answer check_same(struct policy_watch *watch, struct database *database, int64_t now_ms)
+/* Nobody wrote since the last check. Goes on reading while a commit may be on its way; sleeps when
+ * none can be. */
+static enum policy_watch_answer check_same(struct policy_watch *watch, struct database *database,
+                                           int64_t now_ms)
 {
     bool is_awake = database != NULL && database_is_awake(database);
+    bool is_log_empty = watch->seen.log_size_bytes == 0;
     if (watch->must_repeat || (is_awake && !watch->is_last_read)) {
         watch->must_repeat = false;
-        watch->is_last_read = watch->seen.log_size_bytes == 0 && now_ms - watch->seen_at_ms >= QUIET_BEFORE_SLEEP_MS;
+        watch->is_last_read = is_log_empty && now_ms - watch->seen_at_ms >= QUIET_BEFORE_SLEEP_MS;
+        if (is_awake && !is_log_empty && now_ms >= watch->checkpoint_at_ms) {
+            (void)database_checkpoint(database); /* or later: the next check tells */
+            watch->checkpoint_at_ms = now_ms + CHECKPOINT_INTERVAL_MS;
+        }
         return POLICY_WATCH_CHANGED;
     }
     if (is_awake)
@@ -83,7 +98,8 @@ static enum policy_watch_answer check_same(struct policy_watch *watch, struct da
     return POLICY_WATCH_UNCHANGED;
 }
 
-enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database, int64_t now_ms)
+enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
+                                            int64_t now_ms)
 {
     enum policy_watch_answer answer;
     drain(watch->descriptor);
@@ -91,16 +107,18 @@ enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct d
     if (policy_file_look_equal(&look, &watch->seen)) {
         answer = look.exists ? check_same(watch, database, now_ms) : POLICY_WATCH_GONE;
     } else {
-        answer = !look.exists                              ? POLICY_WATCH_GONE
+        answer = !look.exists                               ? POLICY_WATCH_GONE
                  : policy_file_is_same(&look, &watch->seen) ? POLICY_WATCH_CHANGED
                                                             : POLICY_WATCH_REPLACED;
         watch->seen = look;
         watch->seen_at_ms = now_ms;
+        watch->checkpoint_at_ms = now_ms + QUIET_BEFORE_CHECKPOINT_MS;
         watch->is_last_read = watch->must_repeat = false;
     }
     if (answer == POLICY_WATCH_REPLACED)
         watch_folders(watch);
-    /* What is read through a frozen connection is as old as the connection; one of a lost file would only lead there. */
+    /* What is read through a frozen connection is as old as the connection; one of a lost file
+     * would only lead there. */
     bool is_stale = answer == POLICY_WATCH_GONE || answer == POLICY_WATCH_REPLACED;
     if (database != NULL && (is_stale || (database->is_frozen && answer == POLICY_WATCH_CHANGED)))
         database_sleep(database);

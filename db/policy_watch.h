@@ -1,12 +1,14 @@
 /* db/policy_watch.h - noticing edits of the policy file, and letting go of it when they are over.
  *
- * A descriptor wakes the caller at once where the system can (inotify on the file's folder); a check every
- * POLICY_WATCH_INTERVAL_MS finds the same without. What a check compares is the file and the log beside it, so it
- * finds commits of any program, a file replaced by `mv` and a swapped symlink alike. One thread.
+ * A descriptor wakes the caller at once where the system can (inotify on the file's folder); a
+ * check every POLICY_WATCH_INTERVAL_MS finds the same without. What a check compares is the file
+ * and the log beside it, so it finds commits of any program, a file replaced by `mv` and a swapped
+ * symlink alike. One thread.
  *
- * The reading of what changed follows the check, so nothing committed before the check is missed by it; and what is
- * committed after it makes the next check differ. While the log is not empty, a commit may still be on its way
- * without another trace in the file system, so checks answer CHANGED until it is. */
+ * The reading of what changed follows the check, so nothing committed before the check is missed by
+ * it; and what is committed after it makes the next check differ. While the log is not empty, a
+ * commit may still be on its way without another trace in the file system, so checks answer CHANGED
+ * until it is. */
 #pragma once
 #include "db/database.h"
 #include "db/policy_file.h"
@@ -14,9 +16,9 @@
 enum { POLICY_WATCH_INTERVAL_MS = 50 };
 
 enum policy_watch_answer {
-    POLICY_WATCH_GONE = 0,  /* no file is there: the last good policy stays in force */
-    POLICY_WATCH_REPLACED,  /* another file is there: close the database and open it anew */
-    POLICY_WATCH_CHANGED,   /* or may have: read the changes */
+    POLICY_WATCH_GONE = 0, /* no file is there: the last good policy stays in force */
+    POLICY_WATCH_REPLACED, /* another file is there: close the database and open it anew */
+    POLICY_WATCH_CHANGED,  /* or may have: read the changes */
     POLICY_WATCH_UNCHANGED,
 };
 
@@ -25,18 +27,23 @@ struct policy_watch {
     int descriptor; /* poll it for reading; -1: none, rely on the interval */
     struct policy_file_look seen;
     int64_t seen_at_ms; /* monotonic: when `seen` last changed */
-    bool is_last_read;  /* the last CHANGED was of an empty log, so nothing can be on its way any more */
+    int64_t
+        checkpoint_at_ms; /* monotonic: when the log is to be emptied, if nobody else has by then */
+    bool is_last_read;    /* the last CHANGED was of an empty log, so nothing can be on its way any
+                             more */
     bool must_repeat;
 };
 
-/* Watches `path`, which is copied, from now on: what is read after this misses no later edit. False when out of
- * memory. */
+/* Watches `path`, which is copied, from now on: what is read after this misses no later edit. False
+ * when out of memory. */
 bool policy_watch_init(struct policy_watch *watch, const char *path);
 void policy_watch_release(struct policy_watch *watch);
 
-/* What happened to the file since the last check, as of `now_ms` (monotonic). `database` is the caller's connection to
- * it, or NULL while it has none; it is put to sleep when all is quiet. */
-enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database, int64_t now_ms);
+/* What happened to the file since the last check, as of `now_ms` (monotonic). `database` is the
+ * caller's connection to it, or NULL while it has none; it is put to sleep when all is quiet. */
+enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
+                                            int64_t now_ms);
 
-/* Whoever could not read what the last check spoke of calls this: the next check answers at least CHANGED. */
+/* Whoever could not read what the last check spoke of calls this: the next check answers at least
+ * CHANGED. */
 void policy_watch_again(struct policy_watch *watch);

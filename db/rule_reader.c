@@ -6,7 +6,8 @@
 
 enum { COLUMN_ID, COLUMN_TARGET, COLUMN_ACTION, COLUMN_ENABLED, COLUMN_EXPIRES_AT };
 
-/* What stands for a value that can't be read; rule_compile() takes it for disabled in an allow, enabled in a deny. */
+/* What stands for a value that can't be read; rule_compile() takes it for disabled in an allow,
+ * enabled in a deny. */
 enum { ENABLED_UNREADABLE = 2 };
 
 bool rule_reader_get(sqlite3_stmt *statement, struct rule_row *ret_row)
@@ -22,7 +23,8 @@ bool rule_reader_get(sqlite3_stmt *statement, struct rule_row *ret_row)
     }
     if (sqlite3_column_type(statement, COLUMN_ACTION) == SQLITE_TEXT) {
         row.action = (const char *)sqlite3_column_text(statement, COLUMN_ACTION);
-        if (row.action != NULL && strlen(row.action) != (size_t)sqlite3_column_bytes(statement, COLUMN_ACTION))
+        if (row.action != NULL &&
+            strlen(row.action) != (size_t)sqlite3_column_bytes(statement, COLUMN_ACTION))
             row.action = ""; /* "allow", a NUL, and something else */
     }
     if (row.target == NULL || row.action == NULL)
@@ -34,19 +36,22 @@ bool rule_reader_get(sqlite3_stmt *statement, struct rule_row *ret_row)
         row.has_expiry = true;
         row.expires_at = sqlite3_column_int64(statement, COLUMN_EXPIRES_AT);
     } else if (expiry != SQLITE_NULL && strcmp(row.action, "allow") == 0) {
-        row.has_expiry = true; /* some moment was meant: for an allow it has passed, for a deny it never comes */
+        row.has_expiry =
+            true; /* some moment was meant: for an allow it has passed, for a deny it never comes */
         row.expires_at = INT64_MIN;
     }
     *ret_row = row;
     return true;
 }
 
-/* The row too large to read is passed by going on after its id, which can be read without the rest. */
+/* The row too large to read is passed by going on after its id, which can be read without the rest.
+ */
 static int skip_row(sqlite3_stmt *statement, int64_t *last_id)
 {
     sqlite3_stmt *ids = NULL;
-    int code = sqlite3_prepare_v2(sqlite3_db_handle(statement),
-                                  "SELECT id FROM rule WHERE id > ?1 ORDER BY id LIMIT 1", -1, &ids, NULL);
+    int code =
+        sqlite3_prepare_v2(sqlite3_db_handle(statement),
+                           "SELECT id FROM rule WHERE id > ?1 ORDER BY id LIMIT 1", -1, &ids, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(ids, 1, *last_id);
         code = sqlite3_step(ids);
@@ -72,7 +77,8 @@ int rule_reader_next(sqlite3_stmt *statement, int64_t *last_id)
         return code;
     int64_t id = sqlite3_column_int64(statement, COLUMN_ID);
     if (id <= *last_id)
-        return SQLITE_CORRUPT; /* a foreign table whose ids are not unique: which row decides can't be said */
+        return SQLITE_CORRUPT; /* a foreign table whose ids are not unique: which row decides can't
+                                  be said */
     *last_id = id;
     return SQLITE_ROW;
 }

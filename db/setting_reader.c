@@ -15,7 +15,8 @@ static void note_unreadable(struct setting_values *values, const char *name)
     slot[size] = '\0';
 }
 
-static enum setting_status set_from_row(struct settings *settings, const char *name, sqlite3_stmt *row)
+static enum setting_status set_from_row(struct settings *settings, const char *name,
+                                        sqlite3_stmt *row)
 {
     const char *value = (const char *)sqlite3_column_text(row, 0);
     if (value == NULL || strlen(value) != (size_t)sqlite3_column_bytes(row, 0))
@@ -27,14 +28,15 @@ static enum setting_status set_from_row(struct settings *settings, const char *n
 static int read_value(sqlite3 *connection, const char *name, struct setting_values *values)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection, "SELECT value FROM setting WHERE name = ?1", -1, &statement,
-                                  NULL);
+    int code = sqlite3_prepare_v2(connection, "SELECT value FROM setting WHERE name = ?1", -1,
+                                  &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_text(statement, 1, name, -1, SQLITE_TRANSIENT);
         code = sqlite3_step(statement);
     }
     if (code == SQLITE_TOOBIG ||
-        (code == SQLITE_ROW && set_from_row(&values->settings, name, statement) == SETTING_BAD_VALUE)) {
+        (code == SQLITE_ROW &&
+         set_from_row(&values->settings, name, statement) == SETTING_BAD_VALUE)) {
         note_unreadable(values, name);
         code = SQLITE_OK;
     }

@@ -48,7 +48,8 @@ void status_walk_free(struct status_walk *walk)
 }
 
 /* "Rule 3 (deny api.example.com) decides first." */
-static void explain_shadow(sqlite3 *connection, int64_t by_id, int64_t now_s, struct rule_outcome *outcome)
+static void explain_shadow(sqlite3 *connection, int64_t by_id, int64_t now_s,
+                           struct rule_outcome *outcome)
 {
     struct rule_row row;
     struct compiled_rule rule;
@@ -63,8 +64,10 @@ static void explain_shadow(sqlite3 *connection, int64_t by_id, int64_t now_s, st
         sqlite3_bind_int64(statement, 1, by_id);
         code = sqlite3_step(statement);
     }
-    if (code == SQLITE_ROW && rule_reader_get(statement, &row) && rule_compile(&row, now_s, &rule, &other))
-        text_add_format(&reason, " (%s %s)", rule.action == RULE_ALLOW ? "allow" : "deny", other.hostname);
+    if (code == SQLITE_ROW && rule_reader_get(statement, &row) &&
+        rule_compile(&row, now_s, &rule, &other))
+        text_add_format(&reason, " (%s %s)", rule.action == RULE_ALLOW ? "allow" : "deny",
+                        other.hostname);
     text_add(&reason, " decides first.");
     sqlite3_finalize(statement);
 }
@@ -76,8 +79,8 @@ static bool status_differs(sqlite3_stmt *statement, const struct rule_outcome *o
     const char *hostname = (const char *)sqlite3_column_text(statement, COLUMN_HOSTNAME);
     const char *reason = (const char *)sqlite3_column_text(statement, COLUMN_REASON);
     return state == NULL || hostname == NULL || reason == NULL ||
-           strcmp(state, rule_state_word(outcome->state)) != 0 || strcmp(hostname, outcome->hostname) != 0 ||
-           strcmp(reason, outcome->reason) != 0;
+           strcmp(state, rule_state_word(outcome->state)) != 0 ||
+           strcmp(hostname, outcome->hostname) != 0 || strcmp(reason, outcome->reason) != 0;
 }
 
 static void settle(struct status_walk *walk, const struct status_report *report, bool differs)
@@ -120,10 +123,11 @@ static void judge_unreadable(struct status_walk *walk, int64_t id)
 static int judge_next_rules(struct status_walk *walk, sqlite3 *connection)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection,
-                                  "SELECT " RULE_COLUMNS ", state, hostname, reason FROM rule"
-                                  " LEFT JOIN rule_status ON rule_id = id WHERE id > ?1 ORDER BY id",
-                                  -1, &statement, NULL);
+    int code =
+        sqlite3_prepare_v2(connection,
+                           "SELECT " RULE_COLUMNS ", state, hostname, reason FROM rule"
+                           " LEFT JOIN rule_status ON rule_id = id WHERE id > ?1 ORDER BY id",
+                           -1, &statement, NULL);
     if (code == SQLITE_OK)
         sqlite3_bind_int64(statement, 1, walk->last_id);
     for (int i = 0; code == SQLITE_OK && i < BATCH; i++) {
@@ -151,8 +155,8 @@ static void take_status_away(struct status_walk *walk, int64_t rule_id)
 static int has_status(sqlite3 *connection, int64_t rule_id, bool *ret_has)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection, "SELECT 1 FROM rule_status WHERE rule_id = ?1", -1, &statement,
-                                  NULL);
+    int code = sqlite3_prepare_v2(connection, "SELECT 1 FROM rule_status WHERE rule_id = ?1", -1,
+                                  &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(statement, 1, rule_id);
         code = sqlite3_step(statement);
@@ -200,10 +204,11 @@ static int judge_next_listed(struct status_walk *walk, sqlite3 *connection)
 static int find_next_orphans(struct status_walk *walk, sqlite3 *connection)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection,
-                                  "SELECT rule_id FROM rule_status WHERE rule_id > ?1"
-                                  " AND NOT EXISTS (SELECT 1 FROM rule WHERE id = rule_id) ORDER BY rule_id",
-                                  -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(
+        connection,
+        "SELECT rule_id FROM rule_status WHERE rule_id > ?1"
+        " AND NOT EXISTS (SELECT 1 FROM rule WHERE id = rule_id) ORDER BY rule_id",
+        -1, &statement, NULL);
     if (code == SQLITE_OK)
         sqlite3_bind_int64(statement, 1, walk->last_id);
     for (int i = 0; code == SQLITE_OK && i < BATCH; i++) {
@@ -229,7 +234,8 @@ static enum database_status read_batch(struct status_walk *walk, struct fault *r
     int code = SQLITE_OK;
     switch (walk->phase) {
     case PHASE_RULES:
-        code = walk->plan.ids != NULL ? judge_next_listed(walk, connection) : judge_next_rules(walk, connection);
+        code = walk->plan.ids != NULL ? judge_next_listed(walk, connection)
+                                      : judge_next_rules(walk, connection);
         break;
     case PHASE_ORPHANS:
         code = find_next_orphans(walk, connection);
@@ -256,12 +262,13 @@ static int write_row(sqlite3_stmt *statement, const struct pending *row)
 static int write_rows(const struct status_walk *walk, sqlite3 *connection)
 {
     sqlite3_stmt *put = NULL, *take = NULL;
-    int code = sqlite3_prepare_v2(connection,
-                                  "INSERT INTO rule_status (rule_id, state, hostname, reason)"
-                                  " SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM rule WHERE id = ?1)"
-                                  " ON CONFLICT (rule_id) DO UPDATE SET state = excluded.state,"
-                                  " hostname = excluded.hostname, reason = excluded.reason",
-                                  -1, &put, NULL);
+    int code =
+        sqlite3_prepare_v2(connection,
+                           "INSERT INTO rule_status (rule_id, state, hostname, reason)"
+                           " SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM rule WHERE id = ?1)"
+                           " ON CONFLICT (rule_id) DO UPDATE SET state = excluded.state,"
+                           " hostname = excluded.hostname, reason = excluded.reason",
+                           -1, &put, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(connection,
                                   "DELETE FROM rule_status WHERE rule_id = ?1"
@@ -280,15 +287,16 @@ static enum database_status write_batch(struct status_walk *walk, struct fault *
     if (walk->pending_count > 0 && !walk->plan.database->is_read_only) {
         status = database_begin_write(walk->plan.database, ret_fault);
         if (status == DATABASE_OK)
-            status = database_end(walk->plan.database, write_rows(walk, walk->plan.database->connection),
-                                  ret_fault);
+            status = database_end(walk->plan.database,
+                                  write_rows(walk, walk->plan.database->connection), ret_fault);
     }
     if (status != DATABASE_BUSY) /* what failed for good would only fail again */
         walk->pending_count = 0;
     return status;
 }
 
-enum database_status status_walk_step(struct status_walk *walk, bool *ret_is_done, struct fault *ret_fault)
+enum database_status status_walk_step(struct status_walk *walk, bool *ret_is_done,
+                                      struct fault *ret_fault)
 {
     enum database_status status = write_batch(walk, ret_fault); /* what a busy step has left */
     if (status == DATABASE_OK)

@@ -7,7 +7,8 @@
 static enum database_status replaced(struct database *database, struct fault *ret_fault)
 {
     if (sqlite3_get_autocommit(database->connection) == 0)
-        (void)sqlite3_exec(database->connection, "ROLLBACK", NULL, NULL, NULL); /* there is nothing to lose */
+        (void)sqlite3_exec(database->connection, "ROLLBACK", NULL, NULL,
+                           NULL); /* there is nothing to lose */
     database_sleep(database);
     fault_what(ret_fault, "the policy file was replaced while it was in use");
     fault_where(ret_fault, "%s", database->path);
@@ -15,7 +16,8 @@ static enum database_status replaced(struct database *database, struct fault *re
     return DATABASE_BUSY;
 }
 
-static enum database_status begin(struct database *database, const char *sql, struct fault *ret_fault)
+static enum database_status begin(struct database *database, const char *sql,
+                                  struct fault *ret_fault)
 {
     enum database_status status = database_wake(database, ret_fault);
     if (status != DATABASE_OK)
@@ -46,6 +48,7 @@ enum database_status database_end(struct database *database, int code, struct fa
         return DATABASE_OK;
     enum database_status status = database_explain(database, code, ret_fault);
     if (sqlite3_get_autocommit(database->connection) == 0)
-        (void)sqlite3_exec(database->connection, "ROLLBACK", NULL, NULL, NULL); /* the failure is told already */
+        (void)sqlite3_exec(database->connection, "ROLLBACK", NULL, NULL,
+                           NULL); /* the failure is told already */
     return status;
 }

@@ -48,9 +48,10 @@ CREATE TRIGGER explain_target_insert INSTEAD OF INSERT ON explain_target BEGIN
             RAISE(ABORT, 'target holds a query or a fragment, which the encryption hides: type the host alone, as in api.example.com')
     END;
     INSERT INTO explain_place (place) VALUES (
-        CASE WHEN NEW.target NOT LIKE 'https://%' THEN NEW.target
-             WHEN NEW.target LIKE '%/' THEN substr(NEW.target, 9, length(NEW.target) - 9)
-             ELSE substr(NEW.target, 9) END);
+        CASE WHEN NEW.target LIKE 'https://%/' THEN substr(NEW.target, 9, length(NEW.target) - 9)
+             WHEN NEW.target LIKE 'https://%' THEN substr(NEW.target, 9)
+             WHEN NEW.target LIKE '%/' THEN substr(NEW.target, 1, length(NEW.target) - 1)
+             ELSE NEW.target END);
 END;
 
 CREATE TRIGGER explain_place_insert INSTEAD OF INSERT ON explain_place BEGIN

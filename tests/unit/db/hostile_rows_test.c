@@ -1,0 +1,194 @@
+/* tests/unit/db/hostile_rows_test.c - files from elsewhere: an odd row spoils itself alone, and
+ * never widens access. */
+#include "policy_bench.h"
+
+/* A file of our version, made by somebody else: nothing but names is as we make it. */
+#define FOREIGN                                                                                    \
+    "CREATE TABLE rule (id INTEGER PRIMARY KEY, target, action, enabled, expires_at, comment);"    \
+    "CREATE TABLE setting (name, value);"                                                          \
+    "CREATE TABLE rule_status (rule_id INTEGER PRIMARY KEY, state, hostname, reason);"             \
+    "CREATE TABLE policy_change (sequence INTEGER PRIMARY KEY AUTOINCREMENT, \"table\", \"key\", " \
+    "stamp);"                                                                                      \
+    "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
+    "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
+    "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
+    "PRAGMA user_version = 4;"
+
+/* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
+ * allows it. */
+static const struct hostile_row {
+    const char *name, *statements, *denied;
+} hostile_rows[] = {
+    { "NULL target", "INSERT INTO rule VALUES (5, NULL, 'allow', 1, NULL, NULL)", NULL },
+    { "target of another type",
+      "INSERT INTO rule VALUES (5, x'00ff', 'allow', 1, NULL, NULL),"
+      " (6, 17, 'allow', 1, NULL, NULL)",
+      NULL },
+    { "NUL in the target",
+      "INSERT INTO rule VALUES (5, 'nul.example' || char(0) || 'x', 'allow', 1, NULL, NULL)",
+      "nul.example" },
+    { "target of two megabytes",
+      "INSERT INTO rule VALUES (5, hex(zeroblob(1000000)), 'allow', 1, NULL, NULL)", NULL },
+    { "comment of two megabytes",
+      "INSERT INTO rule VALUES (5, 'x.example', 'deny', 1, NULL, hex(zeroblob(1000000)))",
+      "x.example" },
+    { "two of two megabytes",
+      "INSERT INTO rule VALUES (5, hex(zeroblob(1000000)), 'allow', 1, NULL, NULL),"
+      " (6, hex(zeroblob(1000000)), 'deny', 1, NULL, NULL)",
+      NULL },
+    { "a megabyte of action",
+      "INSERT INTO rule VALUES (5, 'x.example', hex(zeroblob(1000000)), 1, NULL, NULL)", NULL },
+    { "unknown action denies", "INSERT INTO rule VALUES (5, 'x.example', 'permit', 1, NULL, NULL)",
+      "x.example" },
+    { "NULL action denies", "INSERT INTO rule VALUES (5, 'x.example', NULL, 1, NULL, NULL)",
+      "x.example" },
+    { "NUL in the action denies",
+      "INSERT INTO rule VALUES (5, 'x.example', 'allow' || char(0), 1, NULL, NULL)", "x.example" },
+    { "deny with odd values still denies",
+      "INSERT INTO rule VALUES (5, 'x.example', 'deny', 'yes', 'tomorrow', NULL)", "x.example" },
+    { "deny with an odd expiry never expires",
+      "INSERT INTO rule VALUES (5, 'x.example', 'deny', 1, x'00', NULL)", "x.example" },
+    { "negative id",
+      "INSERT INTO rule VALUES (-9223372036854775807, 'x.example', 'deny', 1, NULL, NULL)",
+      "x.example" },
+    { "allow with id 0", "INSERT INTO rule VALUES (0, 'x.example', 'allow', 1, NULL, NULL)", NULL },
+};
+
+static void hostile_row_spoils_only_itself(void **state)
+{
+    const struct hostile_row *row = *state;
+    void *workspace = NULL;
+    assert_int_equal(workspace_setup(&workspace), 0);
+    const char *path = ((struct workspace *)workspace)->path;
+    run_sql(path, FOREIGN);
+    if (row->denied != NULL)
+        run_sql(path, "INSERT INTO rule VALUES (50, '**.example', 'allow', 1, NULL, NULL)");
+    run_sql(path, row->statements);
+    struct bench *bench = bench_new(path);
+    struct policy *policy = load(bench);
+    assert_true(allows(policy, "good.example"));
+    assert_true(allows(policy, "last.example"));
+    assert_int_equal(bench->content.values.settings.answer_ttl_s, 77);
+    if (row->denied != NULL && strcmp(row->denied, "nul.example") != 0)
+        assert_false(allows(policy, row->denied));
+    policy_unref(policy);
+    bench_free(bench);
+    assert_int_equal(workspace_teardown(&workspace), 0);
+}
+
+/* Allow rules with a doubt in them admit nothing. */
+static const struct doubt_row {
+    const char *name, *values;
+} doubt_rows[] = {
+    { "enabled is a text", "'x.example', 'allow', 'yes', NULL" },
+    { "enabled is 2", "'x.example', 'allow', 2, NULL" },
+    { "enabled is NULL", "'x.example', 'allow', NULL, NULL" },
+    { "expires_at is a text", "'x.example', 'allow', 1, '2999-01-01'" },
+    { "expires_at is a fraction", "'x.example', 'allow', 1, 3e10 + 0.5" },
+    { "target is a blob", "CAST('x.example' AS BLOB), 'allow', 1, NULL" },
+    { "action in capitals", "'x.example', 'ALLOW', 1, NULL" },
+};
+
+static void doubtful_allow_admits_nothing(void **state)
+{
+    const struct doubt_row *row = *state;
+    void *workspace = NULL;
+    char statements[300];
+    assert_int_equal(workspace_setup(&workspace), 0);
+    const char *path = ((struct workspace *)workspace)->path;
+    run_sql(path, FOREIGN);
+    (void)snprintf(statements, sizeof(statements), "INSERT INTO rule VALUES (5, %s, NULL)",
+                   row->values);
+    run_sql(path, statements);
+    struct bench *bench = bench_new(path);
+    struct policy *policy = load(bench);
+    assert_false(allows(policy, "x.example"));
+    policy_unref(policy);
+    bench_free(bench);
+    assert_int_equal(workspace_teardown(&workspace), 0);
+}
+
+static void unreadable_settings_are_named(void **state)
+{
+    const struct workspace *workspace = *state;
+    run_sql(workspace->path,
+            FOREIGN "INSERT INTO setting VALUES ('negative_ttl', 'long'), ('deny_answer', NULL),"
+                    "('allowed_private_networks', hex(zeroblob(1000000))), (NULL, NULL),"
+                    "('of_the_future', '1'), (hex(zeroblob(1000000)), '1')");
+    struct bench *bench = bench_new(workspace->path);
+    policy_unref(load(bench));
+    const struct setting_values *values = &bench->content.values;
+    assert_int_equal(values->settings.answer_ttl_s, 77);
+    assert_int_equal(values->settings.negative_ttl_s, settings_default().negative_ttl_s);
+    assert_int_equal(values->unreadable_count, 4);
+    assert_string_equal(values->unreadable[0], "negative_ttl");
+    assert_string_equal(values->unreadable[1], "deny_answer");
+    assert_string_equal(values->unreadable[2], "allowed_private_networks");
+    bench_free(bench);
+}
+
+static void changed_row_of_two_megabytes_is_not_in_force(void **state)
+{
+    const struct workspace *workspace = *state;
+    run_sql(workspace->path, FOREIGN "INSERT INTO policy_change VALUES (1, 'rule', 1, 5)");
+    struct bench *bench = bench_new(workspace->path);
+    policy_unref(load(bench));
+    run_sql(workspace->path,
+            "UPDATE rule SET target = hex(zeroblob(1000000)) WHERE id = 1;"
+            "INSERT INTO policy_change VALUES (2, 'rule', 1, 6), (3, NULL, NULL, 7)");
+    read_changes(bench);
+    assert_false(bench->changes.is_too_many);
+    assert_int_equal(bench->changes.count, 1);
+    assert_int_equal(bench->room[0].id, 1);
+    assert_false(bench->room[0].is_in_force);
+    run_sql(workspace->path, "INSERT INTO policy_change VALUES (4, 'rule', 'x', 8)");
+    read_changes(bench);
+    assert_true(bench->changes.is_too_many); /* which rule it is can't be told */
+    bench_free(bench);
+}
+
+/* Which row decides can't be said. */
+static const struct fault_row {
+    const char *name, *statements;
+} fault_rows[] = {
+    { "ids that repeat",
+      "DROP TABLE rule; CREATE TABLE rule (id, target, action, enabled, expires_at);"
+      "INSERT INTO rule VALUES (1, 'a.example', 'allow', 1, NULL), (1, 'a.example', 'deny', 1, "
+      "NULL)" },
+    { "no ids", "DROP TABLE rule; CREATE TABLE rule (target, action, enabled, expires_at)" },
+};
+
+static void foreign_file_is_a_fault(void **state)
+{
+    const struct fault_row *row = *state;
+    struct fault fault = { 0 };
+    void *workspace = NULL;
+    assert_int_equal(workspace_setup(&workspace), 0);
+    const char *path = ((struct workspace *)workspace)->path;
+    run_sql(path, FOREIGN);
+    run_sql(path, row->statements);
+    struct bench *bench = bench_new(path);
+    struct policy_ports ports = { .port = { PORT }, .count = 1 };
+    struct policy_builder *builder = policy_builder_new(&ports);
+    assert_int_equal(policy_store_load(&bench->store, NOW_S, builder, &bench->content, &fault),
+                     DATABASE_FAILED);
+    assert_string_not_equal(fault.what, "");
+    policy_builder_free(builder);
+    bench_free(bench);
+    assert_int_equal(workspace_teardown(&workspace), 0);
+}
+
+int main(void)
+{
+    static struct tests tests;
+    const struct CMUnitTest others[] = {
+        WORKSPACE_TEST(unreadable_settings_are_named),
+        WORKSPACE_TEST(changed_row_of_two_megabytes_is_not_in_force),
+    };
+    TESTS_ADD_TABLE(&tests, hostile_rows, hostile_row_spoils_only_itself);
+    TESTS_ADD_TABLE(&tests, fault_rows, foreign_file_is_a_fault);
+    TESTS_ADD_TABLE(&tests, doubt_rows, doubtful_allow_admits_nothing);
+    for (size_t i = 0; i < COUNT(others); i++)
+        tests.list[tests.count++] = others[i];
+    return tests_run(&tests, "hostile_rows");
+}
