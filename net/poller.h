@@ -1,8 +1,10 @@
 /* net/poller.h - readiness of many sockets for one system call each in their life.
- * One edge-triggered epoll set per worker, itself a single uv_poll handle in the worker's loop. Where uv_poll costs
- * several calls a descriptor, this costs one epoll_ctl to add it; close() takes it out.
+ * One edge-triggered epoll set per worker, itself a single uv_poll handle in the worker's loop.
+ * Where uv_poll costs several calls a descriptor, this costs one epoll_ctl to add it; close() takes
+ * it out.
  *
- * Edge-triggered means: after an event, read (or write) until EAGAIN, or remember that there is more to do. */
+ * Edge-triggered means: after an event, read (or write) until EAGAIN, or remember that there is
+ * more to do. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,13 +25,15 @@ struct socket_watch {
 
 /* NULL and a negative UV_E* in `*ret_error` on failure. `loop` must outlive the poller. */
 struct poller *poller_new(uv_loop_t *loop, int *ret_error);
-/* Ends it; its memory goes with the close callback of its handle, so run the loop once more. NULL is fine. */
+/* Ends it; its memory goes with the close callback of its handle, so run the loop once more. NULL
+ * is fine. */
 void poller_free(struct poller *poller);
 
 /* Watches a non-blocking descriptor for everything, edge-triggered. 0 or a negative UV_E*. */
-int socket_watch_start(struct poller *poller, struct socket_watch *watch, int descriptor, socket_watch_fn on_ready);
-/* Closes the descriptor and drops events of this turn that were not yet delivered. Safe to call twice, and from any
- * callback of the same poller. After it the watch's memory may be freed. */
+int socket_watch_start(struct poller *poller, struct socket_watch *watch, int descriptor,
+                       socket_watch_fn on_ready);
+/* Closes the descriptor and drops events of this turn that were not yet delivered. Safe to call
+ * twice, and from any callback of the same poller. After it the watch's memory may be freed. */
 void socket_watch_close(struct socket_watch *watch);
 /* Gives the descriptor back to the caller, no longer watched. */
 int socket_watch_detach(struct socket_watch *watch);
