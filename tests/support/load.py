@@ -1,8 +1,8 @@
 """Steady traffic beside a test, in a process of its own so that it costs the test's clock nothing.
 
 usage: load.py DNS_ADDRESS DNS_PORT GATE_ADDRESS GATE_PORT ALLOWED DENIED
-Asks for both names and connects for the denied one until standard input ends; prints how many were answered as
-they should be and how many otherwise."""
+Asks for both names and connects for the denied one until standard input ends. Prints "started" after the first
+round, and at the end how many rounds were answered as they should be and how many otherwise."""
 import select
 import sys
 
@@ -27,6 +27,8 @@ def main():
     counts = {True: 0, False: 0}
     while not select.select([sys.stdin], [], [], 0.005)[0]:
         counts[is_served(resolver, gate, *sys.argv[5:7])] += 1
+        if sum(counts.values()) == 1:
+            print("started", flush=True)
     print(counts[True], counts[False])
 
 

@@ -186,8 +186,9 @@ def test_same_words_in_dns_log_and_explain(launch, policy, name):
     told = explain_json(policy, name)
     in_dns = told["dns"]["A"]["extended_error_text"]
     assert ede_of(ask(pinhole.dns, name, use_edns=0))[1] == in_dns
-    query, = pinhole.log.wait(event="query_denied", name=name)
-    assert query["sentence"] == in_dns
+    if name != "example.com":  # a parent is answered without data, and not logged as denied
+        query, = pinhole.log.wait(event="query_denied", name=name)
+        assert query["sentence"] == in_dns
     send_all_then_read(pinhole.gate, records(hello_for(name.encode())))
     connection, = pinhole.log.wait(event="connection", name=name)
     assert (connection["reason"], connection["sentence"]) == (told["reason"], told["sentence"])

@@ -130,6 +130,7 @@ def test_log_survives_hostile_names(pinhole):
         send_all_then_read(pinhole.gate, named(name))
         send_all_then_read(pinhole.gate, named(b"end.org"))
         pinhole.log.wait(since=mark, event="connection", name="end.org")
+        pinhole.log.wait(since=mark, event="connection", decision="deny", count=2)
         assert len(pinhole.log.find(since=mark, event="connection")) == 2
         mark = pinhole.log.mark()
     assert all(line.startswith("{") for line in pinhole.log.raw)

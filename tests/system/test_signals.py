@@ -38,8 +38,7 @@ def test_ends_well_with_connections_in_every_state(launch, make_policy, authorit
         halfway.sendall(HELLO[:40])
         looking.sendall(records(hello_for(b"slow.example.com")))
         authority.wait_for("slow.example.com")
-        pinhole.process.send_signal(signal.SIGTERM)
-        pinhole.stop(signal.SIGTERM)
+        pinhole.stop()
         for client in (relaying, halfway, looking):
             assert read_to_end(client).data[:1] in (b"", b"\x15"), "nothing but an alert"
     authority.release("slow.example.com")

@@ -15,7 +15,8 @@ FREE = ["--dns-listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0=443", "--ups
 
 
 def serve(*arguments, environment=None, free=True):
-    return run([PINHOLE, "serve", *(FREE if free else []), *arguments], env={**os.environ, **(environment or {})})
+    return run([PINHOLE, "serve", *(FREE if free else []), *arguments], seconds=5,
+               env={**os.environ, **(environment or {})})
 
 
 def assert_one_line(done, status, *words):
