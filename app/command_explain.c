@@ -77,13 +77,17 @@ static void ask_gate(struct explanation *explanation)
     explanation->verdict = policy_decide(explanation->policy, &question, port, clock_realtime_s());
     for (uint32_t i = 0; i < ports.count; i++)
         explanation->has_listener = explanation->has_listener || ports.port[i] == port;
+    if (explanation->verdict.decision == DECISION_ALLOW && !explanation->has_listener) {
+        explanation->verdict.decision = DECISION_DENY;
+        explanation->verdict.reason = REASON_NO_LISTENER;
+    }
     verdict_add_sentence(&explanation->verdict, &explanation->target.name, port, &sentence);
     verdict_add_pattern(&explanation->verdict, &explanation->target.name, &pattern);
 }
 
 static bool is_allowed(const struct explanation *explanation)
 {
-    return explanation->verdict.decision == DECISION_ALLOW && explanation->has_listener;
+    return explanation->verdict.decision == DECISION_ALLOW;
 }
 
 static void print_dns(const char *type, const struct preview *preview)
@@ -114,7 +118,7 @@ static void print_text(const struct explanation *explanation)
     (void)puts(text.at);
     if (explanation->verdict.rule_id != 0)
         printf("  rule      %lld: %s %s\n", (long long)explanation->verdict.rule_id,
-               explanation->verdict.decision == DECISION_ALLOW ? "allow" : "deny",
+               explanation->verdict.reason == REASON_DENY_RULE ? "deny" : "allow",
                explanation->pattern);
     else
         printf("  rule      none matches\n");

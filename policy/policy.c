@@ -51,11 +51,28 @@ static const struct table_rule *winner_at(struct place place, unsigned skips, ui
                : name_table_winner(place.table, place.node, PATTERN_ANY_DEPTH, port, now_s);
 }
 
+/* May a name with `skips` labels in front of `place` be reached on some port? */
+static bool allows_on_some_port(struct place place, unsigned skips, int64_t now_s)
+{
+    const struct name_table *table = place.table;
+    for (uint32_t at = table->nodes[place.node].first_rule; at != TABLE_NONE;
+         at = table->rules[at].next) {
+        const struct table_rule *rule = &table->rules[at];
+        bool covers = skips == 0 ? rule->pattern == PATTERN_EXACT
+                                 : rule->pattern == PATTERN_ANY_DEPTH ||
+                                       (skips == 1 && rule->pattern == PATTERN_ONE_LABEL);
+        if (covers && rule->action == RULE_ALLOW && rule->expires_at > now_s)
+            return true;
+    }
+    return false;
+}
+
 /* The most specific name wins: the whole name, then its suffixes from the longest to the shortest.
  */
 static struct verdict decide(const struct policy *policy, const struct host_name *name,
                              const struct name_hashes *hashes, uint16_t port, int64_t now_s)
 {
+    struct verdict denial = { .decision = DECISION_DENY, .reason = REASON_NO_RULE };
     for (unsigned skips = 0; skips < name->label_count; skips++) {
         if (skips > name->plain_labels)
             break; /* a wildcard stands for letters, digits and hyphens alone */
@@ -65,8 +82,10 @@ static struct verdict decide(const struct policy *policy, const struct host_name
         const struct table_rule *rule = winner_at(place, skips, port, now_s);
         if (rule != NULL)
             return verdict_of(rule, skips);
+        if (allows_on_some_port(place, skips, now_s))
+            denial.reason = REASON_OTHER_PORT;
     }
-    return (struct verdict){ .decision = DECISION_DENY, .reason = REASON_NO_RULE };
+    return denial;
 }
 
 /* Asks the memory for every slot that decide() may look at, so that a large table's cache misses
@@ -133,7 +152,7 @@ struct verdict policy_decide_lookup(const struct policy *policy,
             decide(policy, question->name, &hashes, policy->ports.port[i], now_s);
         if (verdict.decision == DECISION_ALLOW)
             return verdict;
-        if (verdict.rule_id != 0)
+        if (verdict.rule_id != 0 || denial.rule_id == 0)
             denial = verdict;
     }
     if (is_parent(policy, question->name, &hashes, now_s))

@@ -59,6 +59,10 @@ static const char *after_destination(enum reason reason)
     switch (reason) {
     case REASON_NO_RULE:
         return " is denied: no rule allows it";
+    case REASON_OTHER_PORT:
+        return " is denied: a rule allows it, but on another port";
+    case REASON_NO_LISTENER:
+        return " can't be reached: the gate has no listener for that port";
     case REASON_PARENT:
         return " is denied: no rule allows it, only names below it";
     case REASON_UPSTREAM_NOT_FOUND:
@@ -110,6 +114,8 @@ static const char *about_connection(enum reason reason)
     case REASON_OUT_OF_RESOURCES:
         return "Pinhole is out of descriptors or memory";
     case REASON_NO_RULE:
+    case REASON_OTHER_PORT:
+    case REASON_NO_LISTENER:
     case REASON_DENY_RULE:
     case REASON_PARENT:
     case REASON_UPSTREAM_NOT_FOUND:

@@ -13,6 +13,8 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
  */
 #define REASON_LIST(REASON)                                                                        \
     REASON(NO_RULE, "no_rule")                                                                     \
+    REASON(OTHER_PORT, "other_port")                                                               \
+    REASON(NO_LISTENER, "no_listener")                                                             \
     REASON(DENY_RULE, "deny_rule")                                                                 \
     REASON(PARENT, "parent")                                                                       \
     REASON(NO_SERVER_NAME, "no_server_name")                                                       \

@@ -7,10 +7,11 @@ build release pinhole
 pinhole=build/release/app/pinhole
 
 if [ ! -e policy.db ]; then
-    "$pinhole" init --db policy.db
+    "$pinhole" init --db policy.db >/dev/null
     sqlite3 policy.db "INSERT INTO rule (target, comment) VALUES
         ('example.com', 'an example'),
         ('my-bucket.storage.googleapis.com', 'one bucket, and no other');"
+    echo "made policy.db with two rules: sqlite3 policy.db 'SELECT target, comment FROM rule'"
 fi
 
 cat <<EOT

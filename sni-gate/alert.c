@@ -20,6 +20,8 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
 {
     switch (reason) {
     case REASON_NO_RULE:
+    case REASON_OTHER_PORT:
+    case REASON_NO_LISTENER:
     case REASON_DENY_RULE:
     case REASON_PARENT:
         return ALERT_UNRECOGNIZED_NAME;

@@ -150,15 +150,6 @@ def test_next_address_is_tried_where_one_refuses(pinhole, authority, certificate
 
 
 @pytest.mark.quick
-def test_answer_of_the_upstream_dns_is_kept_for_its_ttl(pinhole, authority, certificates, gate_port):
-    authority.zone["cached.example.com"] = [NGINX]
-    for _ in range(10):
-        assert curl(pinhole.gate, gate_port, certificates, "/seen", name="cached.example.com").returncode == 0
-    asked = [question for question in authority.questions() if question[0].lower() == "cached.example.com."]
-    assert len(asked) <= 4, "A and AAAA, once a worker"
-
-
-@pytest.mark.quick
 def test_client_that_leaves_during_the_lookup(pinhole, authority):
     """The look-up outlives the client, and harms nobody."""
     authority.hold("slow.example.com")

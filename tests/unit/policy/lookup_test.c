@@ -12,7 +12,7 @@ static const struct row {
 } rows[] = {
     { "allowed", "allow a.example", "a.example", "allow 1" },
     { "allowed on another listener's port", "allow a.example:8443", "a.example", "allow 1" },
-    { "allowed where no listener is", "allow a.example:22", "a.example", "no_rule 0" },
+    { "allowed where no listener is", "allow a.example:22", "a.example", "other_port 0" },
     { "denied on one port, allowed on another", "deny a.example; allow a.example:8443", "a.example",
       "allow 2" },
     { "denied by a rule", "deny a.example", "a.example", "deny_rule 1" },

@@ -58,10 +58,10 @@ static const struct row {
     { "lowest id of three denials", "allow a.example; deny a.example; deny a.example", "a.example",
       443, 0, "deny_rule 2" },
 
-    { "another port", "allow a.example", "a.example", 8443, 0, "no_rule 0" },
+    { "another port", "allow a.example", "a.example", 8443, 0, "other_port 0" },
     { "its port", "allow a.example:8443", "a.example", 8443, 0, "allow 1" },
     { "a port without a listener", "allow a.example:22", "a.example", 22, 0, "allow 1" },
-    { "port 0", "allow a.example", "a.example", 0, 0, "no_rule 0" },
+    { "port 0", "allow a.example", "a.example", 0, 0, "other_port 0" },
     { "a denial on another port", "allow a.example; deny a.example:8443", "a.example", 443, 0,
       "allow 1" },
     { "the less specific name has the port", "deny a.example; allow *.example:8443", "a.example",

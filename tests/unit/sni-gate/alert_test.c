@@ -11,6 +11,8 @@ static const struct row {
     int before_tls13, tls13;
 } rows[] = {
     { "no rule: unrecognized_name", REASON_NO_RULE, 112, 112 },
+    { "another port: unrecognized_name", REASON_OTHER_PORT, 112, 112 },
+    { "no listener: unrecognized_name", REASON_NO_LISTENER, 112, 112 },
     { "a deny rule: unrecognized_name", REASON_DENY_RULE, 112, 112 },
     { "a parent: unrecognized_name", REASON_PARENT, 112, 112 },
     { "no SNI: handshake_failure, missing_extension", REASON_NO_SERVER_NAME, 40, 109 },
