@@ -2,6 +2,7 @@
  * Asks the very functions that the resolver and the gate ask. */
 #include "app/commands.h"
 #include "app/policy_once.h"
+#include "app/url_explanation.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "policy/policy_feed.h"
@@ -14,33 +15,13 @@
 struct explanation {
     const struct options *options;
     const struct policy *policy;
+    struct url_explanation url;
     struct compiled_rule target; /* name and port that were asked for */
     struct verdict verdict;      /* of the gate */
     struct preview v4, v6;       /* of the resolver */
     bool has_listener;           /* the port is one that clients can connect to */
     char sentence[512], pattern[RULE_HOSTNAME_BYTES];
 };
-
-static bool read_target(const struct options *options, struct compiled_rule *ret_target,
-                        struct fault *fault)
-{
-    char reason[RULE_REASON_BYTES];
-    struct compiled_rule target = { 0 };
-    bool is_read = target_parse(options->target, strlen(options->target), &target, reason);
-    if (is_read && target.pattern != PATTERN_EXACT) {
-        is_read = false;
-        (void)snprintf(reason, sizeof(reason),
-                       "A wildcard stands for many names; give one of them.");
-    }
-    if (!is_read) {
-        fault->is_usage = true;
-        fault_what(fault, "this can't be explained");
-        fault_where(fault, "%s", options->target);
-        fault_remedy(fault, "%s", reason);
-    }
-    *ret_target = target;
-    return is_read;
-}
 
 /* What the resolver would answer for A and AAAA. */
 static bool ask_resolver(struct explanation *explanation, struct policy *policy)
@@ -110,12 +91,14 @@ static void print_dns(const char *type, const struct preview *preview)
 
 static void print_text(const struct explanation *explanation)
 {
-    char buffer[1024];
+    char buffer[8192];
     struct text text = text_in(buffer, sizeof(buffer));
     host_name_add_to(&explanation->target.name, &text);
     text_add_format(&text, ", port %u, asked by ", explanation->target.port);
     ip_address_add_to(&explanation->options->from, &text);
-    (void)puts(text.at);
+    text_add(&text, "\n");
+    url_explanation_add_lines(&explanation->url, &text);
+    (void)fputs(text.at, stdout);
     if (explanation->verdict.rule_id != 0)
         printf("  rule      %lld: %s %s\n", (long long)explanation->verdict.rule_id,
                explanation->verdict.reason == REASON_DENY_RULE ? "deny" : "allow",
@@ -157,7 +140,7 @@ static void add_dns_json(struct text *text, const struct preview *preview)
 
 static void print_json(const struct explanation *explanation)
 {
-    char buffer[8192];
+    char buffer[16384];
     struct text text = text_in(buffer, sizeof(buffer));
     const struct verdict *verdict = &explanation->verdict;
     text_add(&text, "{\"name\":\"");
@@ -171,6 +154,7 @@ static void print_json(const struct explanation *explanation)
                         explanation->pattern);
     else
         text_add(&text, ",\"rule\":null,\"pattern\":null");
+    url_explanation_add_json(&explanation->url, &text);
     text_add(&text, ",\"sentence\":");
     text_add_json_string(&text, explanation->sentence, strlen(explanation->sentence));
     text_add_format(&text, ",\"has_listener\":%s,\"dns\":{\"A\":",
@@ -188,10 +172,12 @@ int command_explain(const struct options *options, struct fault *fault)
     struct explanation *explanation = calloc(1, sizeof(*explanation));
     bool is_explained = false;
     fault_what(fault, "out of memory");
-    if (explanation != NULL && read_target(options, &explanation->target, fault) &&
+    if (explanation != NULL &&
+        url_explanation_read(&explanation->url, options->target, &explanation->target, fault) &&
         policy_once_open(&once, options, DATABASE_READ, fault)) {
         explanation->options = options;
         explanation->policy = once.policy;
+        url_explanation_judge(&explanation->url, once.store.providers, &explanation->target);
         ask_gate(explanation);
         is_explained = ask_resolver(explanation, once.policy);
     }

@@ -2,6 +2,7 @@
 #pragma once
 #include "app/options.h"
 #include "db/database.h"
+#include "db/policy_store.h"
 #include "db/setting_reader.h"
 
 struct policy;
@@ -9,6 +10,7 @@ struct policy;
 struct policy_once {
     struct database *database; /* owned */
     struct policy *policy;     /* owned */
+    struct policy_store store; /* owned */
     struct setting_values values;
 };
 

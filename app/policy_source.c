@@ -48,6 +48,7 @@ static enum policy_source_status load_whole(struct policy_source *source,
 static bool open_file(struct policy_source *source, enum database_mode mode, struct fault *fault)
 {
     struct migration_report report;
+    policy_store_release(&source->store);
     database_close(source->database);
     source->database = database_open(source->path, mode, fault);
     policy_store_init(&source->store, source->database);
@@ -76,6 +77,7 @@ struct policy *policy_source_open(struct policy_source *source, const char *path
 
 void policy_source_release(struct policy_source *source)
 {
+    policy_store_release(&source->store);
     database_close(source->database);
     free(source->changes);
 }

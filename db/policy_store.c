@@ -2,6 +2,7 @@
 #include "db/policy_store.h"
 #include "base/fault.h"
 #include "db/connection.h"
+#include "db/provider_reader.h"
 #include "db/rule_reader.h"
 #include "db/statement.h"
 
@@ -10,6 +11,17 @@
 void policy_store_init(struct policy_store *store, struct database *database)
 {
     *store = (struct policy_store){ .database = database };
+}
+
+void policy_store_release(struct policy_store *store)
+{
+    provider_catalogue_free(store->providers);
+    store->providers = NULL;
+}
+
+static struct rule_context context_of(const struct policy_store *store, int64_t now_s)
+{
+    return (struct rule_context){ .now_s = now_s, .providers = store->providers };
 }
 
 /* Only what can be compared with a clock: a text in this column expires no more or has expired
@@ -33,20 +45,21 @@ static int read_next_expiry(sqlite3 *connection, int64_t now_s, int64_t *ret_nex
     return statement_result(code);
 }
 
-static int add_row(sqlite3_stmt *statement, int64_t now_s, struct policy_builder *builder)
+static int add_row(sqlite3_stmt *statement, const struct rule_context *context,
+                   struct policy_builder *builder)
 {
     struct rule_row row;
     struct compiled_rule rule;
     struct rule_outcome unused;
     if (!rule_reader_get(statement, &row))
         return SQLITE_NOMEM;
-    if (rule_compile(&row, now_s, &rule, &unused) && !policy_builder_add(builder, &rule))
+    if (rule_compile(&row, context, &rule, &unused) && !policy_builder_add(builder, &rule))
         return SQLITE_NOMEM;
     return SQLITE_OK;
 }
 
-static int read_rules(sqlite3 *connection, int64_t now_s, struct policy_builder *builder,
-                      uint64_t *ret_count)
+static int read_rules(sqlite3 *connection, const struct rule_context *context,
+                      struct policy_builder *builder, uint64_t *ret_count)
 {
     sqlite3_stmt *statement = NULL;
     int64_t id = INT64_MIN;
@@ -59,7 +72,7 @@ static int read_rules(sqlite3 *connection, int64_t now_s, struct policy_builder 
     while (code == SQLITE_OK) {
         code = rule_reader_next(statement, &id);
         if (code == SQLITE_ROW)
-            code = add_row(statement, now_s, builder);
+            code = add_row(statement, context, builder);
         else if (code == SQLITE_TOOBIG)
             code = SQLITE_OK;
         count += code == SQLITE_OK ? 1 : 0;
@@ -79,16 +92,25 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
     if (status != DATABASE_OK)
         return status;
     sqlite3 *connection = store->database->connection;
+    struct rule_context context = { .now_s = now_s };
+    struct provider_catalogue *providers = NULL;
     int code = change_log_find_end(connection, &end);
     if (code == SQLITE_OK)
-        code = read_rules(connection, now_s, builder, &content.rule_count);
+        code = provider_reader_read(connection, &providers);
+    context.providers = providers;
+    if (code == SQLITE_OK)
+        code = read_rules(connection, &context, builder, &content.rule_count);
     if (code == SQLITE_OK)
         code = read_next_expiry(connection, now_s, &content.next_expiry_s);
     if (code == SQLITE_OK)
         code = setting_reader_read(connection, &content.values);
     status = database_end(store->database, code, ret_fault);
-    if (status != DATABASE_OK)
+    if (status != DATABASE_OK) {
+        provider_catalogue_free(providers);
         return status;
+    }
+    policy_store_release(store);
+    store->providers = providers;
     store->read_until = end;
     store->has_loaded = true;
     *ret_content = content;
@@ -118,7 +140,8 @@ static int read_ids(sqlite3 *connection, const char *sql, int64_t from, int64_t 
 }
 
 /* A row that is gone or can't be read leaves its change as "not in force". */
-static int read_change(sqlite3_stmt *statement, int64_t now_s, struct rule_change *change)
+static int read_change(sqlite3_stmt *statement, const struct rule_context *context,
+                       struct rule_change *change)
 {
     struct rule_row row;
     struct rule_outcome unused;
@@ -131,20 +154,21 @@ static int read_change(sqlite3_stmt *statement, int64_t now_s, struct rule_chang
         return statement_result(code);
     if (!rule_reader_get(statement, &row))
         return SQLITE_NOMEM;
-    change->is_in_force = rule_compile(&row, now_s, &change->rule, &unused);
+    change->is_in_force = rule_compile(&row, context, &change->rule, &unused);
     return SQLITE_OK;
 }
 
-static int read_changed_rules(sqlite3 *connection, int64_t now_s, struct policy_changes *changes)
+static int read_changed_rules(sqlite3 *connection, const struct rule_context *context,
+                              struct policy_changes *changes)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(connection, "SELECT " RULE_COLUMNS " FROM rule WHERE id = ?1", -1,
                                   &statement, NULL);
     for (size_t i = 0; code == SQLITE_OK && i < changes->count; i++)
-        code = read_change(statement, now_s, &changes->changes[i]);
+        code = read_change(statement, context, &changes->changes[i]);
     sqlite3_finalize(statement);
     if (code == SQLITE_OK)
-        code = read_next_expiry(connection, now_s, &changes->next_expiry_s);
+        code = read_next_expiry(connection, context->now_s, &changes->next_expiry_s);
     return code;
 }
 
@@ -166,17 +190,38 @@ static int read_has_settings(sqlite3 *connection, const struct change_log_place 
     return statement_result(code);
 }
 
-/* `span` holds where to read from and until. */
-static int read_changes(sqlite3 *connection, const struct change_log_place span[2], int64_t now_s,
-                        struct policy_changes *changes)
+/* A rule's host name may change with any row of the catalogue. */
+static int read_needs_load(sqlite3 *connection, const struct change_log_place *from,
+                           bool *ret_needs_load)
 {
-    int code = read_ids(connection,
-                        "SELECT DISTINCT CAST(\"key\" AS INTEGER) FROM policy_change"
-                        " WHERE sequence > ?1 AND sequence <= ?2 AND \"table\" = 'rule' ORDER BY 1",
-                        span[0].sequence, span[1].sequence, changes);
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection,
+                                  "SELECT 1 FROM policy_change WHERE sequence > ?1"
+                                  " AND \"table\" = 'provider' LIMIT 1",
+                                  -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, from->sequence);
+        code = sqlite3_step(statement);
+    }
+    *ret_needs_load = code == SQLITE_ROW;
+    sqlite3_finalize(statement);
+    return statement_result(code);
+}
+
+/* `span` holds where to read from and until. */
+static int read_changes(sqlite3 *connection, const struct change_log_place span[2],
+                        const struct rule_context *context, struct policy_changes *changes)
+{
+    int code = read_needs_load(connection, &span[0], &changes->is_too_many);
     if (code != SQLITE_OK || changes->is_too_many)
         return code;
-    code = read_changed_rules(connection, now_s, changes);
+    code = read_ids(connection,
+                    "SELECT DISTINCT CAST(\"key\" AS INTEGER) FROM policy_change"
+                    " WHERE sequence > ?1 AND sequence <= ?2 AND \"table\" = 'rule' ORDER BY 1",
+                    span[0].sequence, span[1].sequence, changes);
+    if (code != SQLITE_OK || changes->is_too_many)
+        return code;
+    code = read_changed_rules(connection, context, changes);
     if (code == SQLITE_OK)
         code = read_has_settings(connection, &span[0], &changes->has_settings);
     if (code == SQLITE_OK && changes->has_settings)
@@ -190,23 +235,24 @@ static struct policy_changes no_changes(const struct policy_changes *room)
 }
 
 /* Reads on from `span[0]`, and sets `span[1]` to where that ended. */
-static int read_on(sqlite3 *connection, struct change_log_place span[2], int64_t now_s,
-                   struct policy_changes *changes)
+static int read_on(sqlite3 *connection, struct change_log_place span[2],
+                   const struct rule_context *context, struct policy_changes *changes)
 {
     bool leads = false;
     int code = change_log_find_end(connection, &span[1]);
     if (code == SQLITE_OK && change_log_place_equal(&span[0], &span[1]))
-        return read_next_expiry(connection, now_s, &changes->next_expiry_s);
+        return read_next_expiry(connection, context->now_s, &changes->next_expiry_s);
     if (code == SQLITE_OK)
         code = change_log_leads(connection, &span[0], &span[1], &leads);
     changes->is_too_many = !leads;
-    return code == SQLITE_OK && leads ? read_changes(connection, span, now_s, changes) : code;
+    return code == SQLITE_OK && leads ? read_changes(connection, span, context, changes) : code;
 }
 
 enum database_status policy_store_changes(struct policy_store *store, int64_t now_s,
                                           struct policy_changes *changes, struct fault *ret_fault)
 {
     struct policy_changes found = no_changes(changes);
+    struct rule_context context = context_of(store, now_s);
     struct change_log_place span[2] = { store->read_until, { 0 } };
     found.is_too_many = !store->has_loaded;
     enum database_status status = database_begin_read(store->database, ret_fault);
@@ -214,7 +260,7 @@ enum database_status policy_store_changes(struct policy_store *store, int64_t no
         return status;
     int code = SQLITE_OK;
     if (store->has_loaded)
-        code = read_on(store->database->connection, span, now_s, &found);
+        code = read_on(store->database->connection, span, &context, &found);
     status = database_end(store->database, code, ret_fault);
     if (status != DATABASE_OK)
         return status;
@@ -229,6 +275,7 @@ enum database_status policy_store_expiries(struct policy_store *store, int64_t f
                                            struct fault *ret_fault)
 {
     struct policy_changes found = no_changes(changes);
+    struct rule_context context = context_of(store, now_s);
     int64_t first = from_s < now_s ? from_s : now_s, last = from_s < now_s ? now_s : from_s;
     enum database_status status = database_begin_read(store->database, ret_fault);
     if (status != DATABASE_OK)
@@ -238,7 +285,7 @@ enum database_status policy_store_expiries(struct policy_store *store, int64_t f
         connection, "SELECT id FROM rule WHERE expires_at > ?1 AND expires_at <= ?2 ORDER BY id",
         first, last, &found);
     if (code == SQLITE_OK && !found.is_too_many)
-        code = read_changed_rules(connection, now_s, &found);
+        code = read_changed_rules(connection, &context, &found);
     status = database_end(store->database, code, ret_fault);
     if (status == DATABASE_OK)
         *changes = found;

@@ -10,7 +10,9 @@
 enum { POLICY_STORE_CHANGES_MAX = 1000 };
 
 struct policy_store {
-    struct database *database; /* borrowed; may be exchanged between calls */
+    struct database *database;            /* borrowed; may be exchanged between calls */
+    struct provider_catalogue *providers; /* owned; of the last load; NULL before it */
+    struct client_groups *groups;         /* owned; of the last load */
     bool has_loaded;
     struct change_log_place read_until; /* of the last call that went well */
 };
@@ -35,6 +37,8 @@ struct policy_changes {
 };
 
 void policy_store_init(struct policy_store *store, struct database *database);
+/* Frees what it holds; a store of zeros is fine. */
+void policy_store_release(struct policy_store *store);
 
 /* Adds every rule that is in force at `now_s` (Unix seconds) to `builder`, which stays the
  * caller's: to finish on DATABASE_OK, else to free. */

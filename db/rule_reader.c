@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { COLUMN_ID, COLUMN_TARGET, COLUMN_ACTION, COLUMN_ENABLED, COLUMN_EXPIRES_AT };
+enum { COLUMN_ID, COLUMN_TARGET, COLUMN_ACTION, COLUMN_ENABLED, COLUMN_EXPIRES_AT, COLUMN_WIDEN };
 
 /* What stands for a value that can't be read; rule_compile() takes it for disabled in an allow,
  * enabled in a deny. */
@@ -31,6 +31,8 @@ bool rule_reader_get(sqlite3_stmt *statement, struct rule_row *ret_row)
         return false;
     if (sqlite3_column_type(statement, COLUMN_ENABLED) == SQLITE_INTEGER)
         row.enabled = sqlite3_column_int64(statement, COLUMN_ENABLED);
+    if (sqlite3_column_type(statement, COLUMN_WIDEN) == SQLITE_INTEGER)
+        row.widen = sqlite3_column_int64(statement, COLUMN_WIDEN);
     int expiry = sqlite3_column_type(statement, COLUMN_EXPIRES_AT);
     if (expiry == SQLITE_INTEGER) {
         row.has_expiry = true;

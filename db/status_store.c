@@ -2,6 +2,8 @@
 #include "db/status_store.h"
 #include "base/text.h"
 #include "db/connection.h"
+#include "db/group_reader.h"
+#include "db/provider_reader.h"
 #include "db/rule_reader.h"
 #include "db/statement.h"
 
@@ -23,6 +25,8 @@ enum phase { PHASE_RULES, PHASE_ORPHANS, PHASE_DONE };
 
 struct status_walk {
     struct status_plan plan;
+    struct provider_catalogue *providers; /* owned; read with the first rules */
+    struct client_groups *groups;         /* likewise */
     enum phase phase;
     int64_t last_id;   /* of the rules, or the statuses, that were looked at */
     size_t next_index; /* in plan.ids */
@@ -36,6 +40,8 @@ struct status_walk *status_walk_new(const struct status_plan *plan)
     if (walk == NULL)
         return NULL;
     walk->plan = *plan;
+    walk->providers = NULL;
+    walk->groups = NULL;
     walk->phase = PHASE_RULES;
     walk->last_id = INT64_MIN;
     walk->next_index = walk->pending_count = 0;
@@ -44,11 +50,15 @@ struct status_walk *status_walk_new(const struct status_plan *plan)
 
 void status_walk_free(struct status_walk *walk)
 {
+    if (walk == NULL)
+        return;
+    provider_catalogue_free(walk->providers);
+    client_groups_unref(walk->groups);
     free(walk);
 }
 
 /* "Rule 3 (deny api.example.com) decides first." */
-static void explain_shadow(sqlite3 *connection, int64_t by_id, int64_t now_s,
+static void explain_shadow(sqlite3 *connection, int64_t by_id, const struct rule_context *context,
                            struct rule_outcome *outcome)
 {
     struct rule_row row;
@@ -65,7 +75,7 @@ static void explain_shadow(sqlite3 *connection, int64_t by_id, int64_t now_s,
         code = sqlite3_step(statement);
     }
     if (code == SQLITE_ROW && rule_reader_get(statement, &row) &&
-        rule_compile(&row, now_s, &rule, &other))
+        rule_compile(&row, context, &rule, &other))
         text_add_format(&reason, " (%s %s)", rule.action == RULE_ALLOW ? "allow" : "deny",
                         other.hostname);
     text_add(&reason, " decides first.");
@@ -74,7 +84,7 @@ static void explain_shadow(sqlite3 *connection, int64_t by_id, int64_t now_s,
 
 static bool status_differs(sqlite3_stmt *statement, const struct rule_outcome *outcome)
 {
-    enum { COLUMN_STATE = 5, COLUMN_HOSTNAME, COLUMN_REASON }; /* after RULE_COLUMNS */
+    enum { COLUMN_STATE = RULE_COLUMN_COUNT, COLUMN_HOSTNAME, COLUMN_REASON };
     const char *state = (const char *)sqlite3_column_text(statement, COLUMN_STATE);
     const char *hostname = (const char *)sqlite3_column_text(statement, COLUMN_HOSTNAME);
     const char *reason = (const char *)sqlite3_column_text(statement, COLUMN_REASON);
@@ -100,11 +110,14 @@ static int judge_row(struct status_walk *walk, sqlite3_stmt *statement)
     struct compiled_rule rule;
     struct rule_outcome outcome;
     int64_t by_id;
+    struct rule_context context = { .now_s = walk->plan.now_s,
+                                    .providers = walk->providers,
+                                    .groups = walk->groups };
     if (!rule_reader_get(statement, &row))
         return SQLITE_NOMEM;
-    if (rule_compile(&row, walk->plan.now_s, &rule, &outcome) && walk->plan.policy != NULL &&
+    if (rule_compile(&row, &context, &rule, &outcome) && walk->plan.policy != NULL &&
         policy_is_shadowed(walk->plan.policy, &rule, &by_id))
-        explain_shadow(sqlite3_db_handle(statement), by_id, walk->plan.now_s, &outcome);
+        explain_shadow(sqlite3_db_handle(statement), by_id, &context, &outcome);
     struct status_report report = { row.id, row.target, &outcome };
     settle(walk, &report, status_differs(statement, &outcome));
     return SQLITE_OK;
@@ -232,6 +245,12 @@ static enum database_status read_batch(struct status_walk *walk, struct fault *r
         return status;
     sqlite3 *connection = walk->plan.database->connection;
     int code = SQLITE_OK;
+    if (walk->providers == NULL)
+        code = provider_reader_read(connection, &walk->providers);
+    if (code == SQLITE_OK && walk->groups == NULL)
+        code = group_reader_read(connection, &walk->groups);
+    if (code != SQLITE_OK)
+        return database_end(walk->plan.database, code, ret_fault);
     switch (walk->phase) {
     case PHASE_RULES:
         code = walk->plan.ids != NULL ? judge_next_listed(walk, connection)

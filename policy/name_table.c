@@ -246,7 +246,7 @@ const struct table_rule *name_table_winner(const struct name_table *table, uint3
     for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
          at = table->rules[at].next) {
         const struct table_rule *rule = &table->rules[at];
-        if (rule->pattern != pattern || rule->port != port || rule->expires_at <= now_s)
+        if (!table_rule_covers(rule, pattern) || rule->port != port || rule->expires_at <= now_s)
             continue;
         if (winner == NULL || rule->action < winner->action ||
             (rule->action == winner->action && rule->id < winner->id))

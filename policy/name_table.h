@@ -22,6 +22,12 @@ struct table_rule {
     uint8_t action;  /* enum rule_action */
 };
 
+/* Does the rule decide for names of this kind? PATTERN_SUBTREE does for all. */
+static inline bool table_rule_covers(const struct table_rule *rule, enum pattern_kind pattern)
+{
+    return rule->pattern == pattern || rule->pattern == PATTERN_SUBTREE;
+}
+
 struct table_node {
     uint32_t name_at; /* in `names` */
     uint32_t first_rule;

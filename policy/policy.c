@@ -30,10 +30,13 @@ static struct place find_suffix(const struct policy *policy, const struct host_n
 static struct verdict verdict_of(const struct table_rule *rule, unsigned skips)
 {
     bool is_allow = rule->action == RULE_ALLOW;
+    enum pattern_kind pattern = (enum pattern_kind)rule->pattern;
+    if (pattern == PATTERN_SUBTREE) /* it is shown as what decided here */
+        pattern = skips == 0 ? PATTERN_EXACT : PATTERN_ANY_DEPTH;
     return (struct verdict){ .decision = is_allow ? DECISION_ALLOW : DECISION_DENY,
                              .reason = is_allow ? REASON_ALLOWED : REASON_DENY_RULE,
                              .rule_id = rule->id,
-                             .pattern = (enum pattern_kind)rule->pattern,
+                             .pattern = pattern,
                              .pattern_skips = (uint8_t)skips };
 }
 
@@ -58,9 +61,9 @@ static bool allows_on_some_port(struct place place, unsigned skips, int64_t now_
     for (uint32_t at = table->nodes[place.node].first_rule; at != TABLE_NONE;
          at = table->rules[at].next) {
         const struct table_rule *rule = &table->rules[at];
-        bool covers = skips == 0 ? rule->pattern == PATTERN_EXACT
-                                 : rule->pattern == PATTERN_ANY_DEPTH ||
-                                       (skips == 1 && rule->pattern == PATTERN_ONE_LABEL);
+        bool covers = skips == 0 ? table_rule_covers(rule, PATTERN_EXACT)
+                                 : table_rule_covers(rule, PATTERN_ANY_DEPTH) ||
+                                       (skips == 1 && table_rule_covers(rule, PATTERN_ONE_LABEL));
         if (covers && rule->action == RULE_ALLOW && rule->expires_at > now_s)
             return true;
     }

@@ -1,6 +1,7 @@
 /* policy/rule.c - what becomes of one row of the `rule` table. */
 #include "policy/rule.h"
 #include "base/text.h"
+#include "policy/provider.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,8 @@ const char *rule_state_word(enum rule_state state)
     static const char *const words[] = {
         [RULE_STATE_INVALID] = "invalid",   [RULE_STATE_REFUSED] = "refused",
         [RULE_STATE_DISABLED] = "disabled", [RULE_STATE_EXPIRED] = "expired",
-        [RULE_STATE_SHADOWED] = "shadowed", [RULE_STATE_ACTIVE] = "active",
+        [RULE_STATE_SHADOWED] = "shadowed", [RULE_STATE_WIDENED] = "widened",
+        [RULE_STATE_ACTIVE] = "active",
     };
     return words[state];
 }
@@ -22,8 +24,116 @@ static bool end_as(struct rule_outcome *outcome, enum rule_state state, const ch
     return state == RULE_STATE_ACTIVE;
 }
 
-bool rule_compile(const struct rule_row *row, int64_t now_s, struct compiled_rule *ret_rule,
-                  struct rule_outcome *ret_outcome)
+static bool is_allow(const struct rule_row *row)
+{
+    /* What is not plainly an allow denies: a doubt never widens access. */
+    return strcmp(row->action, "allow") == 0;
+}
+
+/* A deny covers all that it could have meant: the host, and every host below it. */
+static bool deny_subtree(const struct rule_row *row, struct compiled_rule *rule,
+                         struct rule_outcome *outcome)
+{
+    struct url place;
+    char why[RULE_REASON_BYTES];
+    if (is_allow(row) || !url_salvage(row->target, row->target_size, &place))
+        return false;
+    (void)snprintf(why, sizeof(why), "%s", outcome->reason);
+    rule->name = place.host;
+    rule->port = place.port;
+    rule->pattern = PATTERN_SUBTREE;
+    struct text reason = text_in(outcome->reason, sizeof(outcome->reason));
+    text_add(&reason, "Denies more than was typed: ");
+    host_name_add_to(&place.host, &reason);
+    text_add(&reason, " and every host below it. ");
+    text_add(&reason, why);
+    outcome->state = RULE_STATE_WIDENED;
+    return true;
+}
+
+/* The nearest rule that works, where there is one, as the statement to type. */
+static void add_nearest(const struct rule_row *row, const struct url *url,
+                        const struct provider_answer *answer, struct text *reason)
+{
+    if (answer->host_allows[0] == '\0' || !is_allow(row))
+        return;
+    text_add_format(reason,
+                    " To allow the whole host, that is %s, type: UPDATE rule SET target = '",
+                    answer->host_allows);
+    host_name_add_to(&url->host, reason);
+    if (url->port != RULE_DEFAULT_PORT)
+        text_add_format(reason, ":%u", url->port);
+    text_add_format(reason, "' WHERE id = %lld;", (long long)row->id);
+}
+
+/* Takes over what the catalogue says of a URL. False where the rule can't be in force as typed. */
+static bool take_answer(const struct rule_row *row, const struct url *url,
+                        const struct provider_answer *answer, struct rule_outcome *outcome)
+{
+    struct text reason = text_in(outcome->reason, sizeof(outcome->reason));
+    switch (answer->outcome) {
+    case URL_EXACT:
+    case URL_HOST_ONLY:
+        text_add(&reason, answer->reason);
+        outcome->state = RULE_STATE_ACTIVE;
+        return true;
+    case URL_WIDENED:
+        outcome->state = RULE_STATE_WIDENED;
+        text_add_format(&reason, "%s more than was typed: ", is_allow(row) ? "Allows" : "Denies");
+        if (!is_allow(row) || row->widen == 1) {
+            text_add(&reason, answer->reason);
+            return true;
+        }
+        outcome->state = RULE_STATE_REFUSED;
+        reason = text_in(outcome->reason, sizeof(outcome->reason));
+        text_add_format(&reason,
+                        "%s To accept that, type: UPDATE rule SET widen = 1 WHERE id = "
+                        "%lld;",
+                        answer->reason, (long long)row->id);
+        return false;
+    case URL_REFUSED:
+        outcome->state = RULE_STATE_REFUSED;
+        break;
+    case URL_INVALID:
+        outcome->state = RULE_STATE_INVALID;
+        break;
+    }
+    text_add(&reason, answer->reason);
+    add_nearest(row, url, answer, &reason);
+    return false;
+}
+
+static bool compile_url(const struct rule_row *row, const struct rule_context *context,
+                        struct compiled_rule *rule, struct rule_outcome *outcome)
+{
+    struct url url;
+    struct provider_answer answer;
+    if (!url_parse(row->target, row->target_size, &url, outcome->reason))
+        return deny_subtree(row, rule, outcome);
+    provider_catalogue_judge(context->providers, &url, &answer);
+    rule->name = answer.host;
+    rule->port = url.port;
+    rule->pattern = PATTERN_EXACT;
+    return take_answer(row, &url, &answer, outcome) || deny_subtree(row, rule, outcome);
+}
+
+/* A name, with or without a wildcard. */
+static bool compile_name(const struct rule_row *row, const struct rule_context *context,
+                         struct compiled_rule *rule, struct rule_outcome *outcome)
+{
+    struct provider_answer answer;
+    if (!target_parse(row->target, row->target_size, rule, outcome->reason))
+        return deny_subtree(row, rule, outcome);
+    outcome->state = RULE_STATE_ACTIVE;
+    if (rule->pattern != PATTERN_EXACT || !is_allow(row))
+        return true;
+    struct url url = { .host = rule->name, .port = rule->port, .path = "" };
+    provider_catalogue_judge(context->providers, &url, &answer);
+    return take_answer(row, &url, &answer, outcome);
+}
+
+bool rule_compile(const struct rule_row *row, const struct rule_context *context,
+                  struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome)
 {
     struct compiled_rule rule = { .id = row->id, .expires_at = RULE_NEVER_EXPIRES };
     struct rule_outcome *outcome = ret_outcome;
@@ -35,21 +145,22 @@ bool rule_compile(const struct rule_row *row, int64_t now_s, struct compiled_rul
     if (strlen(row->target) != row->target_size)
         return end_as(outcome, RULE_STATE_INVALID,
                       "The target contains a NUL character; type it anew.");
-    if (!target_parse(row->target, row->target_size, &rule, outcome->reason))
+    bool is_read = url_is_meant(row->target, row->target_size)
+                       ? compile_url(row, context, &rule, outcome)
+                       : compile_name(row, context, &rule, outcome);
+    if (!is_read)
         return false;
     struct text hostname = text_in(outcome->hostname, sizeof(outcome->hostname));
     compiled_rule_add_to(&rule, &hostname);
 
-    /* What is not plainly an allow denies: a doubt never widens access. */
-    bool is_allow = strcmp(row->action, "allow") == 0;
-    rule.action = is_allow ? RULE_ALLOW : RULE_DENY;
-    if (row->enabled == 0 || (is_allow && row->enabled != 1))
+    rule.action = is_allow(row) ? RULE_ALLOW : RULE_DENY;
+    if (row->enabled == 0 || (is_allow(row) && row->enabled != 1))
         return end_as(outcome, RULE_STATE_DISABLED,
                       "The rule is disabled; set enabled = 1 to put it in force.");
     if (row->has_expiry)
         rule.expires_at = row->expires_at;
-    if (rule.expires_at <= now_s)
+    if (rule.expires_at <= context->now_s)
         return end_as(outcome, RULE_STATE_EXPIRED, "The rule's expires_at has passed.");
     *ret_rule = rule;
-    return end_as(outcome, RULE_STATE_ACTIVE, "");
+    return true;
 }

@@ -13,6 +13,7 @@ struct rule_row {
     size_t target_size;
     const char *action;
     int64_t enabled;
+    int64_t widen; /* 1: an allow may reach further than its URL says */
     bool has_expiry;
     int64_t expires_at; /* Unix seconds */
 };
@@ -39,26 +40,36 @@ enum rule_state {
     RULE_STATE_DISABLED,
     RULE_STATE_EXPIRED,
     RULE_STATE_SHADOWED,
+    RULE_STATE_WIDENED, /* in force, and reaches further than its URL says */
     RULE_STATE_ACTIVE,
 };
 
-enum { RULE_HOSTNAME_BYTES = 272, RULE_REASON_BYTES = 512 };
+enum { RULE_HOSTNAME_BYTES = 544, RULE_REASON_BYTES = 1024 };
 
 struct rule_outcome {
     enum rule_state state;
     char hostname[RULE_HOSTNAME_BYTES]; /* pattern and port that the rule became; "" where it became
                                            none */
-    char reason[RULE_REASON_BYTES];     /* a sentence; "" for an active rule */
+    char reason[RULE_REASON_BYTES];     /* a sentence; "" for an active rule that needs none */
+};
+
+struct provider_catalogue;
+
+/* What a row is read against. */
+struct rule_context {
+    int64_t now_s;                              /* Unix seconds */
+    const struct provider_catalogue *providers; /* NULL: no path has a host name */
 };
 
 /* The word of a state in rule_status: a literal. */
 const char *rule_state_word(enum rule_state state);
 
-/* Compiles `row` as of `now_s`. True when it is in force: then `*ret_rule` is set and the state is
- * ACTIVE (whether another rule shadows it is a question to the whole policy). `*ret_outcome` is
- * always set. */
-bool rule_compile(const struct rule_row *row, int64_t now_s, struct compiled_rule *ret_rule,
-                  struct rule_outcome *ret_outcome);
+/* Compiles `row` in `context`. True when it is in force: then `*ret_rule` is set and the state is
+ * ACTIVE or WIDENED (whether another rule shadows it is a question to the whole policy).
+ * `*ret_outcome` is always set. An allow that can't be read admits nothing; a deny covers all that
+ * it could have meant, as long as a host can be read from it. */
+bool rule_compile(const struct rule_row *row, const struct rule_context *context,
+                  struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome);
 
 /* Reads a target as a person types it. False sets `*ret_reason` (RULE_REASON_BYTES) to what is
  * wrong with it and what to type instead; on success name, pattern and port of `*ret_rule` are set,

@@ -163,6 +163,10 @@ bool target_parse(const char *target, size_t size, struct compiled_rule *ret_rul
 void compiled_rule_add_to(const struct compiled_rule *rule, struct text *text)
 {
     struct verdict verdict = { .rule_id = rule->id != 0 ? rule->id : 1, .pattern = rule->pattern };
+    if (rule->pattern == PATTERN_SUBTREE) {
+        host_name_add_to(&rule->name, text);
+        text_add(text, ", ");
+    }
     verdict_add_pattern(&verdict, &rule->name, text);
     if (rule->port != RULE_DEFAULT_PORT)
         text_add_format(text, ":%u", rule->port);

@@ -20,6 +20,7 @@ void verdict_add_pattern(const struct verdict *verdict, const struct host_name *
         [PATTERN_EXACT] = "",
         [PATTERN_ONE_LABEL] = "*.",
         [PATTERN_ANY_DEPTH] = "**.",
+        [PATTERN_SUBTREE] = "**.",
     };
     if (verdict->rule_id == 0)
         return;

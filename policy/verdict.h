@@ -41,6 +41,7 @@ enum pattern_kind {
     PATTERN_EXACT = 0, /* the name itself */
     PATTERN_ONE_LABEL, /* "*.": exactly one more label */
     PATTERN_ANY_DEPTH, /* "**.": one or more labels */
+    PATTERN_SUBTREE,   /* all three at once: what a deny covers that is understood in part */
 };
 
 struct verdict {

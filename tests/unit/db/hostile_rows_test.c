@@ -4,7 +4,12 @@
 
 /* A file of our version, made by somebody else: nothing but names is as we make it. */
 #define FOREIGN                                                                                    \
-    "CREATE TABLE rule (id INTEGER PRIMARY KEY, target, action, enabled, expires_at, comment);"    \
+    "CREATE TABLE rule (id INTEGER PRIMARY KEY, target, action, enabled, expires_at, comment,"     \
+    " widen AS (0), clients AS ('any'));"                                                          \
+    "CREATE TABLE provider (name, path_style, virtual_host, placeholders, bucket_min, bucket_max," \
+    " bucket_max_dotted, bucket_dots, bucket_underscores, bucket_capitals, bucket_like,"           \
+    " bucket_never, bucket_elsewhere, bucket_dotted, not_buckets, bare_host, host_allows, note,"   \
+    " clients);"                                                                                   \
     "CREATE TABLE setting (name, value);"                                                          \
     "CREATE TABLE rule_status (rule_id INTEGER PRIMARY KEY, state, hostname, reason);"             \
     "CREATE TABLE policy_change (sequence INTEGER PRIMARY KEY AUTOINCREMENT, \"table\", \"key\", " \
@@ -12,7 +17,7 @@
     "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
     "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
     "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
-    "PRAGMA user_version = 4;"
+    "PRAGMA user_version = 5;"
 
 /* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
  * allows it. */
@@ -152,7 +157,8 @@ static const struct fault_row {
     const char *name, *statements;
 } fault_rows[] = {
     { "ids that repeat",
-      "DROP TABLE rule; CREATE TABLE rule (id, target, action, enabled, expires_at);"
+      "DROP TABLE rule; CREATE TABLE rule (id, target, action, enabled, expires_at,"
+      " widen AS (0), clients AS ('any'));"
       "INSERT INTO rule VALUES (1, 'a.example', 'allow', 1, NULL), (1, 'a.example', 'deny', 1, "
       "NULL)" },
     { "no ids", "DROP TABLE rule; CREATE TABLE rule (target, action, enabled, expires_at)" },

@@ -40,6 +40,7 @@ static inline struct bench *bench_new(const char *path)
 
 static inline void bench_free(struct bench *bench)
 {
+    policy_store_release(&bench->store);
     database_close(bench->database);
     free(bench);
 }

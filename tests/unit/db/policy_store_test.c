@@ -347,6 +347,7 @@ static int loads_one_rule(const char *path)
     bool is_well = policy_store_load(&store, NOW_S, builder, &content, &fault) == DATABASE_OK &&
                    content.rule_count == 1;
     policy_builder_free(builder);
+    policy_store_release(&store);
     database_close(database);
     return is_well ? 0 : 2;
 }

@@ -5,7 +5,12 @@
 enum { NOW_S = 1000000 };
 
 #define DISABLED "The rule is disabled; set enabled = 1 to put it in force."
-#define EXPIRED  "The rule's expires_at has passed."
+#define UNKNOWN                                                                                    \
+    "example.com has no host name for a path, as far as the table provider knows: a path is "      \
+    "encrypted, so only the whole host can be allowed. An object store of your own with a host "   \
+    "for each bucket can be added to that table."
+#define BROAD   "Denies more than was typed: example.com and every host below it. "
+#define EXPIRED "The rule's expires_at has passed."
 
 static const struct row {
     const char *name;
@@ -116,7 +121,54 @@ static const struct row {
       "",
       "The target is empty; type a host name, as in api.example.com.",
       RULE_DENY },
+    { "a path that nobody knows",
+      { .target = "example.com:8443/a", .action = "allow", .enabled = 1 },
+      RULE_STATE_REFUSED,
+      "",
+      UNKNOWN " To allow the whole host, that is everything on that host, type: UPDATE rule SET "
+              "target = 'example.com:8443' WHERE id = 7;",
+      RULE_DENY },
+    { "widen does not help it",
+      { .target = "https://example.com/a", .action = "allow", .enabled = 1, .widen = 1 },
+      RULE_STATE_REFUSED,
+      "",
+      UNKNOWN " To allow the whole host, that is everything on that host, type: UPDATE rule SET "
+              "target = 'example.com' WHERE id = 7;",
+      RULE_DENY },
+    { "a deny covers all it could mean",
+      { .target = "https://example.com/a", .action = "deny", .enabled = 1 },
+      RULE_STATE_WIDENED,
+      "example.com, **.example.com",
+      BROAD UNKNOWN,
+      RULE_DENY },
+    { "a deny of what is no URL",
+      { .target = "https://me@Example.com/?q", .action = "deny", .enabled = 1 },
+      RULE_STATE_WIDENED,
+      "example.com, **.example.com",
+      BROAD "The target holds a user name (user@host); type the host alone.",
+      RULE_DENY },
+    { "a deny of another scheme",
+      { .target = "http://example.com:8443\\x", .action = "deny", .enabled = 1 },
+      RULE_STATE_WIDENED,
+      "example.com, **.example.com:8443",
+      BROAD "Plain http:// has no server name to check; use https:// or the host alone.",
+      RULE_DENY },
+    { "a deny without a name",
+      { .target = "https://192.0.2.1/a", .action = "deny", .enabled = 1 },
+      RULE_STATE_INVALID,
+      "",
+      "The target is an IP address; rules allow names, because the gate looks up a name's address "
+      "itself.",
+      RULE_DENY },
+    { "a disabled deny of a path",
+      { .target = "https://example.com/a", .action = "deny", .enabled = 0 },
+      RULE_STATE_DISABLED,
+      "example.com, **.example.com",
+      DISABLED,
+      RULE_DENY },
 };
+
+static const struct rule_context context = { .now_s = NOW_S };
 
 static const struct compiled_rule untouched = { .id = -1, .port = 9 };
 
@@ -129,8 +181,8 @@ static void becomes_as_expected(void **state)
     memset(&outcome, 0x55, sizeof(outcome));
     input.id = 7;
     input.target_size = strlen(input.target);
-    bool is_active = row->state == RULE_STATE_ACTIVE;
-    assert_int_equal(rule_compile(&input, NOW_S, &rule, &outcome), is_active);
+    bool is_active = row->state == RULE_STATE_ACTIVE || row->state == RULE_STATE_WIDENED;
+    assert_int_equal(rule_compile(&input, &context, &rule, &outcome), is_active);
     assert_int_equal(outcome.state, row->state);
     assert_string_equal(outcome.hostname, row->hostname);
     assert_string_equal(outcome.reason, row->reason);
@@ -152,7 +204,7 @@ static void nul_in_the_target(void **state)
     };
     struct compiled_rule rule = untouched;
     struct rule_outcome outcome;
-    assert_false(rule_compile(&row, NOW_S, &rule, &outcome));
+    assert_false(rule_compile(&row, &context, &rule, &outcome));
     assert_int_equal(outcome.state, RULE_STATE_INVALID);
     assert_string_equal(outcome.reason, "The target contains a NUL character; type it anew.");
 }
@@ -165,7 +217,7 @@ static void no_id(void **state)
     };
     struct compiled_rule rule = untouched;
     struct rule_outcome outcome;
-    assert_false(rule_compile(&row, NOW_S, &rule, &outcome));
+    assert_false(rule_compile(&row, &context, &rule, &outcome));
     assert_int_equal(outcome.state, RULE_STATE_INVALID);
     assert_string_equal(outcome.reason,
                         "The rule's id is 0, which stands for no rule; give it another.");
@@ -179,6 +231,7 @@ static void words_of_the_states(void **state)
     assert_string_equal(rule_state_word(RULE_STATE_DISABLED), "disabled");
     assert_string_equal(rule_state_word(RULE_STATE_EXPIRED), "expired");
     assert_string_equal(rule_state_word(RULE_STATE_SHADOWED), "shadowed");
+    assert_string_equal(rule_state_word(RULE_STATE_WIDENED), "widened");
     assert_string_equal(rule_state_word(RULE_STATE_ACTIVE), "active");
 }
 

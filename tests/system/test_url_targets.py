@@ -1,0 +1,178 @@
+"""URLs as targets: what the sqlite3 shell says to each mistake, and what `pinhole check` says became of the rest."""
+import json
+
+import pytest
+
+from support.dns_client import is_allowed
+from support.policy import deny, insert, quote
+from support.process import PINHOLE, eventually, run
+
+pytestmark = pytest.mark.quick
+
+MISTAKES = [
+    ("https://storage.googleapis.com//my-bucket/", "two slashes behind its host"),
+    ("https://storage.googleapis.com/a/../b/", "dot segment"),
+    ("https://storage.googleapis.com/a/%2E%2e/b", "dot segment"),
+    ("https://storage.googleapis.com/my%2", "two hexadecimal digits"),
+    ("https://storage.googleapis.com/my%zzb", "two hexadecimal digits"),
+    ("https://storage.googleapis.com/b/?prefix=x", "a query or a fragment"),
+    ("https://storage.googleapis.com/b#", "a query or a fragment"),
+    ("https://storage.googleapis.com/b\\c", "a backslash"),
+    ("https://me@storage.googleapis.com/b/", "a user name"),
+    ("https://*.storage.googleapis.com/b/", "a * in its host"),
+    ("*.storage.googleapis.com/b/", "a * in its host"),
+    ("https://a_b.example.com/", "an underscore in its host"),
+    ("https:/storage.googleapis.com/b/", "https: without two slashes"),
+    ("ftp://storage.googleapis.com/b/", "a scheme other than https"),
+    ("http://storage.googleapis.com/b/", "plain http://"),
+    ("//storage.googleapis.com/b/", "no host"),
+    ("https://storage.googleapis.com:99999/b/", "a bad port"),
+    ("https://192.0.2.1/b/", "an IP address"),
+]
+
+
+@pytest.fixture
+def policy(make_policy):
+    return make_policy()
+
+
+def check(policy):
+    done = run([PINHOLE, "check", "--db", policy.path, "--json"])
+    return done.returncode, {rule["target"]: rule for rule in json.loads(done.stdout)["rules"]}
+
+
+@pytest.mark.parametrize("action", ["allow", "deny"])
+@pytest.mark.parametrize("target, sentence", MISTAKES)
+def test_shell_explains_a_mistake(policy, target, sentence, action):
+    done = policy.shell(insert(target, action=action))
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    changed = policy.shell(insert("a.example.com") + f"UPDATE rule SET target = {quote(target)};")
+    assert sentence in changed.stderr
+
+
+@pytest.mark.parametrize("statement, sentence", [
+    (insert("a.example.com", widen=2), "widen is a switch"),
+    (insert("a.example.com") + "UPDATE rule SET widen = -1;", "widen is a switch"),
+    ("INSERT INTO provider (name) VALUES ('x');", "a provider needs a host"),
+    ("INSERT INTO provider (name, path_style) VALUES ('x', 's3.example.com/{bucket}/');", "path_style can't be read"),
+    ("INSERT INTO provider (name, path_style) VALUES ('x', 'https://s3.example.com/v1/{bucket}/');",
+     "path_style can't be read"),
+    ("INSERT INTO provider (name, path_style) VALUES ('x', 'https://s3.example.com/{bucket}/');",
+     "virtual_host is NULL"),
+    ("INSERT INTO provider (name, virtual_host) VALUES ('x', 's3.example.com');", "virtual_host can't be read"),
+    ("UPDATE provider SET bucket_dots = 'maybe';", "bucket_dots is not known"),
+    ("UPDATE provider SET bucket_capitals = 'allowed';", "bucket_underscores or bucket_capitals is not known"),
+    ("UPDATE provider SET bare_host = 'no';", "bare_host is not known"),
+])
+def test_shell_explains_other_columns(policy, statement, sentence):
+    done = policy.shell(statement)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+OUTCOMES = [
+    ("https://storage.googleapis.com/my-bucket/", 0, "active", "my-bucket.storage.googleapis.com",
+     "Google's own clients"),
+    ("s3.eu-west-1.amazonaws.com/my-bucket", 0, "active", "my-bucket.s3.eu-west-1.amazonaws.com", ""),
+    ("https://s3.eu-west-2.amazonaws.com/my-bucket/logs/", 0, "refused", "", "UPDATE rule SET widen = 1 WHERE id = {id};"),
+    ("https://s3.eu-west-3.amazonaws.com/my-bucket/logs/", 1, "widened", "my-bucket.s3.eu-west-3.amazonaws.com",
+     "Allows more than was typed: my-bucket.s3.eu-west-3.amazonaws.com stands for all objects in the bucket my-bucket"),
+    ("https://httpbin.org/ip", 1, "refused", "", "UPDATE rule SET target = 'httpbin.org' WHERE id = {id};"),
+    ("https://acct.blob.core.windows.net/c/", 1, "refused", "",
+     "UPDATE rule SET target = 'acct.blob.core.windows.net' WHERE id = {id};"),
+    ("https://storage.googleapis.com/www.example.com/", 1, "refused", "", "wildcard certificate covers one label only"),
+    ("https://storage.googleapis.com/storage/v1/b/my-bucket", 1, "refused", "", "use the XML API"),
+    ("https://s3.mars-1.amazonaws.com/my-bucket/", 1, "refused", "", '"mars-1" is no region of Amazon S3'),
+    ("https://storage.googleapis.com:8443/b-b/", 1, "refused", "", "port 443 alone"),
+    ("https://storage.googleapis.com/MyBucket/", 1, "invalid", "", "it has a capital letter"),
+    ("https://s3.eu-west-1.amazonaws.com/aa/", 1, "invalid", "", "it is too short"),
+]
+
+
+def test_check_says_what_became_of_each(policy):
+    policy.sql("".join(insert(target, widen=widen) for target, widen, *_ in OUTCOMES))
+    status, rules = check(policy)
+    assert status == 1
+    for target, _, state, hostname, sentence in OUTCOMES:
+        rule = rules[target]
+        assert (rule["state"], rule["hostname"]) == (state, hostname), rule["reason"]
+        assert sentence.format(id=rule["rule"]) in rule["reason"]
+    rows = policy.rows("SELECT target, state, hostname, reason FROM rule_status JOIN rule ON id = rule_id;")
+    for row in rows:
+        assert (row["state"], row["hostname"], row["reason"]) == tuple(
+            rules[row["target"]][key] for key in ("state", "hostname", "reason"))
+
+
+def test_the_statement_of_a_refusal_works(policy):
+    policy.sql(insert("https://t3.storage.dev/my-bucket/x"))
+    reason = check(policy)[1]["https://t3.storage.dev/my-bucket/x"]["reason"]
+    policy.sql(reason[reason.index("UPDATE "):])
+    assert check(policy)[1]["https://t3.storage.dev/my-bucket/x"]["state"] == "widened"
+
+
+def test_denies_fail_closed(policy, launch):
+    policy.sql("".join(map(insert, ["storage.googleapis.com", "**.storage.googleapis.com", "**.example.com", "example.com",
+                                    "t3.storage.dev", "**.t3.storage.dev"]))
+               + insert(deny("https://storage.googleapis.com/my-bucket/secret"))
+               + insert(deny("https://example.com/a/b")) + insert(deny("https://t3.storage.dev/Not-A-Bucket/")))
+    pinhole = launch(policy)
+    assert not is_allowed(pinhole.dns, "my-bucket.storage.googleapis.com")
+    assert is_allowed(pinhole.dns, "other.storage.googleapis.com")
+    assert is_allowed(pinhole.dns, "storage.googleapis.com")
+    for name in ("example.com", "a.example.com", "b.a.example.com", "t3.storage.dev", "any.t3.storage.dev"):
+        assert not is_allowed(pinhole.dns, name)
+    _, rules = check(policy)
+    assert rules["https://example.com/a/b"]["state"] == "widened"
+    assert rules["https://example.com/a/b"]["hostname"] == "example.com, **.example.com"
+    policy.sql("DELETE FROM rule WHERE target = 'https://example.com/a/b';")
+    eventually(lambda: is_allowed(pinhole.dns, "example.com") and is_allowed(pinhole.dns, "b.a.example.com"), 5,
+               "both patterns of the deny are gone")
+
+
+def test_a_row_of_your_own_is_in_force_at_once(policy, launch):
+    policy.sql(insert("https://s3.example.com/my-bucket/"))
+    pinhole = launch(policy)
+    assert not is_allowed(pinhole.dns, "my-bucket.s3.example.com")
+    policy.sql("INSERT INTO provider (name, path_style, virtual_host)"
+               " VALUES ('our store', 'https://s3.example.com/{bucket}/', '{bucket}.s3.example.com');")
+    eventually(lambda: is_allowed(pinhole.dns, "my-bucket.s3.example.com"), 5, "the new row is in force")
+    eventually(lambda: policy.rows("SELECT state FROM rule_status;") == [{"state": "active"}], 5, "its status")
+    policy.sql("DELETE FROM provider WHERE name = 'our store';")
+    eventually(lambda: not is_allowed(pinhole.dns, "my-bucket.s3.example.com"), 5, "the row is gone")
+
+
+def test_odd_rows_harm_no_other(policy):
+    """Past all guards: rows that can't be read are left out."""
+    triggers = policy.rows("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'provider';")
+    odd = ["x", "https://", "https://{", "https://{a}.{b}/", "https://{bucket}/", "https://a..b/{bucket}/",
+           "https://" + "a." * 300 + "com/{bucket}/", "https://ü.example.com/{bucket}/"]
+    policy.sql("".join(f"DROP TRIGGER {row['name']};" for row in triggers) + "PRAGMA ignore_check_constraints = 1;"
+               + "".join(f"INSERT INTO provider (name, path_style, virtual_host) VALUES ('odd {i}', {quote(style)}, {quote(host)});"
+                         for i, style in enumerate(odd) for host in ["{bucket}.com"])
+               + "INSERT INTO provider (name, path_style, virtual_host, bucket_max) VALUES"
+                 " ('huge', 'https://huge.example.com/{bucket}/', '{bucket}.huge.example.com', -5);"
+               + insert("https://t3.storage.dev/my-bucket/") + insert("https://huge.example.com/my-bucket/"))
+    _, rules = check(policy)
+    assert rules["https://t3.storage.dev/my-bucket/"]["state"] == "active"
+    assert rules["https://huge.example.com/my-bucket/"]["state"] == "refused"
+
+
+@pytest.mark.parametrize("target, outcome, hostname", [
+    ("https://storage.googleapis.com/my-bucket/x", "widened", "my-bucket.storage.googleapis.com"),
+    ("storage.googleapis.com/my-bucket", "exact", "my-bucket.storage.googleapis.com"),
+    ("https://httpbin.org/ip", "refused", None),
+    ("https://storage.googleapis.com/B/", "invalid", None),
+])
+def test_explain_of_a_url(policy, target, outcome, hostname):
+    policy.sql(insert("my-bucket.storage.googleapis.com"))
+    done = run([PINHOLE, "explain", "--db", policy.path, "--json", target])
+    told = json.loads(done.stdout)
+    assert (told["url"]["outcome"], told["url"]["hostname"]) == (outcome, hostname)
+    assert (told["decision"] == "allow") == (hostname is not None)
+    text = run([PINHOLE, "explain", "--db", policy.path, target]).stdout
+    assert told["url"]["reason"] in text
+    if hostname:
+        assert told["name"] == hostname
+        assert "gsutil" in told["url"]["clients"] and told["url"]["clients"] in text
+        assert "Host header" in told["url"]["strength"] and told["url"]["strength"] in text
