@@ -32,6 +32,7 @@ static void load(struct watcher *watcher)
 static void open_file(struct watcher *watcher)
 {
     struct fault fault = { 0 };
+    policy_store_release(&watcher->store);
     database_close(watcher->database);
     watcher->database = database_open(watcher->path, DATABASE_READ_WRITE, &fault);
     assert_string_equal(fault.what, "");
@@ -52,6 +53,7 @@ static struct watcher *watcher_new(const char *path)
 static void watcher_free(struct watcher *watcher)
 {
     policy_watch_release(&watcher->watch);
+    policy_store_release(&watcher->store);
     database_close(watcher->database);
     free(watcher);
 }

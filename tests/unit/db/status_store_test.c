@@ -23,6 +23,7 @@ static void bench_open(struct bench *bench, const char *path)
     assert_string_equal(fault.what, "");
     policy_store_init(&store, bench->database);
     assert_int_equal(policy_store_load(&store, NOW_S, builder, &content, &fault), DATABASE_OK);
+    policy_store_release(&store);
     bench->policy = policy_builder_finish(builder, &content.values.settings, 1);
     assert_non_null(bench->policy);
 }
