@@ -2,6 +2,7 @@
 #include "app/record_thread.h"
 #include "base/clock.h"
 #include "db/change_log.h"
+#include "db/rule_history.h"
 #include "db/status_store.h"
 
 #include <pthread.h>
@@ -127,12 +128,17 @@ static void run_job(struct record_thread *thread, struct database *database, con
     status_walk_free(walk);
 }
 
-/* Leaves a short change log and an empty WAL behind, where nobody is in the way. */
+/* Leaves a short log, a short history and an empty WAL behind, where nobody is in the way. */
 static void tidy_up(struct record_thread *thread, struct database *database)
 {
     struct fault fault = { 0 };
     bool has_more = true;
     while (has_more && change_log_prune(database, &has_more, &fault) == DATABASE_OK &&
+           !is_stopping(thread))
+        continue;
+    has_more = true;
+    while (has_more &&
+           rule_history_prune(database, clock_realtime_s(), &has_more, &fault) == DATABASE_OK &&
            !is_stopping(thread))
         continue;
     for (int tries = 0; tries < CHECKPOINT_TRIES && !database_checkpoint(database); tries++)

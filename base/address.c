@@ -58,8 +58,11 @@ static bool parse_number(const char *text, unsigned long limit, unsigned long *r
 /* Clears the bits of `address` behind the first `prefix_bits`. */
 static struct ip_address mask_address(struct ip_address address, unsigned prefix_bits)
 {
-    for (unsigned bit = prefix_bits; bit < 128; bit++)
-        address.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+    unsigned whole = prefix_bits / 8;
+    if (whole >= sizeof(address.bytes))
+        return address;
+    address.bytes[whole] &= (uint8_t)(0xff00u >> prefix_bits % 8);
+    memset(address.bytes + whole + 1, 0, sizeof(address.bytes) - whole - 1);
     return address;
 }
 

@@ -2,6 +2,7 @@
 #include "db/policy_store.h"
 #include "base/fault.h"
 #include "db/connection.h"
+#include "db/group_reader.h"
 #include "db/provider_reader.h"
 #include "db/rule_reader.h"
 #include "db/statement.h"
@@ -17,11 +18,14 @@ void policy_store_release(struct policy_store *store)
 {
     provider_catalogue_free(store->providers);
     store->providers = NULL;
+    store->groups = client_groups_unref(store->groups);
 }
 
 static struct rule_context context_of(const struct policy_store *store, int64_t now_s)
 {
-    return (struct rule_context){ .now_s = now_s, .providers = store->providers };
+    return (struct rule_context){ .now_s = now_s,
+                                  .providers = store->providers,
+                                  .groups = store->groups };
 }
 
 /* Only what can be compared with a clock: a text in this column expires no more or has expired
@@ -94,10 +98,16 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
     sqlite3 *connection = store->database->connection;
     struct rule_context context = { .now_s = now_s };
     struct provider_catalogue *providers = NULL;
+    struct client_groups *groups = NULL;
     int code = change_log_find_end(connection, &end);
     if (code == SQLITE_OK)
         code = provider_reader_read(connection, &providers);
+    if (code == SQLITE_OK)
+        code = group_reader_read(connection, &groups);
     context.providers = providers;
+    context.groups = groups;
+    if (code == SQLITE_OK)
+        policy_builder_set_groups(builder, groups);
     if (code == SQLITE_OK)
         code = read_rules(connection, &context, builder, &content.rule_count);
     if (code == SQLITE_OK)
@@ -107,10 +117,12 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
     status = database_end(store->database, code, ret_fault);
     if (status != DATABASE_OK) {
         provider_catalogue_free(providers);
+        client_groups_unref(groups);
         return status;
     }
     policy_store_release(store);
     store->providers = providers;
+    store->groups = groups;
     store->read_until = end;
     store->has_loaded = true;
     *ret_content = content;
@@ -190,15 +202,17 @@ static int read_has_settings(sqlite3 *connection, const struct change_log_place 
     return statement_result(code);
 }
 
-/* A rule's host name may change with any row of the catalogue. */
+/* What any rule means may change with a row of the catalogue, whom it is for with a group or
+ * network. */
 static int read_needs_load(sqlite3 *connection, const struct change_log_place *from,
                            bool *ret_needs_load)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection,
-                                  "SELECT 1 FROM policy_change WHERE sequence > ?1"
-                                  " AND \"table\" = 'provider' LIMIT 1",
-                                  -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(
+        connection,
+        "SELECT 1 FROM policy_change WHERE sequence > ?1"
+        " AND \"table\" IN ('provider', 'client_group', 'client_network') LIMIT 1",
+        -1, &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(statement, 1, from->sequence);
         code = sqlite3_step(statement);

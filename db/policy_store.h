@@ -12,6 +12,7 @@ enum { POLICY_STORE_CHANGES_MAX = 1000 };
 struct policy_store {
     struct database *database;            /* borrowed; may be exchanged between calls */
     struct provider_catalogue *providers; /* owned; of the last load; NULL before it */
+    struct client_groups *groups;         /* owned; of the last load */
     bool has_loaded;
     struct change_log_place read_until; /* of the last call that went well */
 };

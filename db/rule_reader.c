@@ -4,30 +4,44 @@
 
 #include <string.h>
 
-enum { COLUMN_ID, COLUMN_TARGET, COLUMN_ACTION, COLUMN_ENABLED, COLUMN_EXPIRES_AT, COLUMN_WIDEN };
+enum {
+    COLUMN_ID,
+    COLUMN_TARGET,
+    COLUMN_ACTION,
+    COLUMN_ENABLED,
+    COLUMN_EXPIRES_AT,
+    COLUMN_WIDEN,
+    COLUMN_CLIENTS
+};
 
 /* What stands for a value that can't be read; rule_compile() takes it for disabled in an allow,
  * enabled in a deny. */
 enum { ENABLED_UNREADABLE = 2 };
 
+/* A text without a NUL inside; "" for all else. NULL when out of memory. */
+static const char *plain_text(sqlite3_stmt *statement, int column)
+{
+    if (sqlite3_column_type(statement, column) != SQLITE_TEXT)
+        return "";
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    if (text == NULL)
+        return NULL;
+    return strlen(text) == (size_t)sqlite3_column_bytes(statement, column) ? text : "";
+}
+
 bool rule_reader_get(sqlite3_stmt *statement, struct rule_row *ret_row)
 {
     struct rule_row row = { .id = sqlite3_column_int64(statement, COLUMN_ID),
                             .target = "",
-                            .action = "",
                             .enabled = ENABLED_UNREADABLE };
     bool has_target = sqlite3_column_type(statement, COLUMN_TARGET) == SQLITE_TEXT;
     if (has_target) {
         row.target = (const char *)sqlite3_column_text(statement, COLUMN_TARGET);
         row.target_size = (size_t)sqlite3_column_bytes(statement, COLUMN_TARGET);
     }
-    if (sqlite3_column_type(statement, COLUMN_ACTION) == SQLITE_TEXT) {
-        row.action = (const char *)sqlite3_column_text(statement, COLUMN_ACTION);
-        if (row.action != NULL &&
-            strlen(row.action) != (size_t)sqlite3_column_bytes(statement, COLUMN_ACTION))
-            row.action = ""; /* "allow", a NUL, and something else */
-    }
-    if (row.target == NULL || row.action == NULL)
+    row.action = plain_text(statement, COLUMN_ACTION); /* not "allow", a NUL, and something else */
+    row.clients = plain_text(statement, COLUMN_CLIENTS);
+    if (row.target == NULL || row.action == NULL || row.clients == NULL)
         return false;
     if (sqlite3_column_type(statement, COLUMN_ENABLED) == SQLITE_INTEGER)
         row.enabled = sqlite3_column_int64(statement, COLUMN_ENABLED);

@@ -7,8 +7,9 @@
 #include <sqlite3.h>
 
 /* The columns that rule_reader_get() expects first in a statement. */
-#define RULE_COLUMNS "rule.id, rule.target, rule.action, rule.enabled, rule.expires_at, rule.widen"
-enum { RULE_COLUMN_COUNT = 6 };
+#define RULE_COLUMNS                                                                               \
+    "rule.id, rule.target, rule.action, rule.enabled, rule.expires_at, rule.widen, rule.clients"
+enum { RULE_COLUMN_COUNT = 7 };
 
 /* The row that `statement` stands on; borrows from it until its next step. False when out of
  * memory. */

@@ -2,6 +2,7 @@
 #include "db/status_store.h"
 #include "base/text.h"
 #include "db/connection.h"
+#include "db/group_reader.h"
 #include "db/provider_reader.h"
 #include "db/rule_reader.h"
 #include "db/statement.h"
@@ -25,6 +26,7 @@ enum phase { PHASE_RULES, PHASE_ORPHANS, PHASE_DONE };
 struct status_walk {
     struct status_plan plan;
     struct provider_catalogue *providers; /* owned; read with the first rules */
+    struct client_groups *groups;         /* likewise */
     enum phase phase;
     int64_t last_id;   /* of the rules, or the statuses, that were looked at */
     size_t next_index; /* in plan.ids */
@@ -39,6 +41,7 @@ struct status_walk *status_walk_new(const struct status_plan *plan)
         return NULL;
     walk->plan = *plan;
     walk->providers = NULL;
+    walk->groups = NULL;
     walk->phase = PHASE_RULES;
     walk->last_id = INT64_MIN;
     walk->next_index = walk->pending_count = 0;
@@ -47,8 +50,10 @@ struct status_walk *status_walk_new(const struct status_plan *plan)
 
 void status_walk_free(struct status_walk *walk)
 {
-    if (walk != NULL)
-        provider_catalogue_free(walk->providers);
+    if (walk == NULL)
+        return;
+    provider_catalogue_free(walk->providers);
+    client_groups_unref(walk->groups);
     free(walk);
 }
 
@@ -105,7 +110,9 @@ static int judge_row(struct status_walk *walk, sqlite3_stmt *statement)
     struct compiled_rule rule;
     struct rule_outcome outcome;
     int64_t by_id;
-    struct rule_context context = { .now_s = walk->plan.now_s, .providers = walk->providers };
+    struct rule_context context = { .now_s = walk->plan.now_s,
+                                    .providers = walk->providers,
+                                    .groups = walk->groups };
     if (!rule_reader_get(statement, &row))
         return SQLITE_NOMEM;
     if (rule_compile(&row, &context, &rule, &outcome) && walk->plan.policy != NULL &&
@@ -240,6 +247,8 @@ static enum database_status read_batch(struct status_walk *walk, struct fault *r
     int code = SQLITE_OK;
     if (walk->providers == NULL)
         code = provider_reader_read(connection, &walk->providers);
+    if (code == SQLITE_OK && walk->groups == NULL)
+        code = group_reader_read(connection, &walk->groups);
     if (code != SQLITE_OK)
         return database_end(walk->plan.database, code, ret_fault);
     switch (walk->phase) {

@@ -69,17 +69,22 @@ struct name_table *name_table_copy(const struct name_table *table)
     copy->rule_count = table->rule_count;
     copy->rule_capacity = table->rule_capacity;
     copy->dead_rule_count = table->dead_rule_count;
+    copy->below_count = table->below_count;
+    copy->below_capacity = table->below_capacity;
     copy->slot_mask = table->slot_mask;
     copy->names = copy_array(table->names, table->names_size, table->names_capacity);
     copy->nodes = copy_array(table->nodes, table->node_count * sizeof(*table->nodes),
                              table->node_capacity * sizeof(*table->nodes));
     copy->rules = copy_array(table->rules, table->rule_count * sizeof(*table->rules),
                              table->rule_capacity * sizeof(*table->rules));
+    copy->belows = copy_array(table->belows, table->below_count * sizeof(*table->belows),
+                              table->below_capacity * sizeof(*table->belows));
     copy->slots = copy_array(table->slots, slots_size, slots_size);
     atomic_init(&copy->references, 1);
     bool is_whole = (copy->names != NULL || copy->names_capacity == 0) &&
                     (copy->nodes != NULL || copy->node_capacity == 0) &&
-                    (copy->rules != NULL || copy->rule_capacity == 0) && copy->slots != NULL;
+                    (copy->rules != NULL || copy->rule_capacity == 0) &&
+                    (copy->belows != NULL || copy->below_capacity == 0) && copy->slots != NULL;
     return is_whole ? copy : name_table_unref(copy);
 }
 
@@ -96,6 +101,7 @@ struct name_table *name_table_unref(struct name_table *table)
     free(table->names);
     free(table->nodes);
     free(table->rules);
+    free(table->belows);
     free(table->slots);
     free(table);
     return NULL;
@@ -120,6 +126,10 @@ void name_table_trim(struct name_table *table)
         return;
     table->rules = trim_array(table->rules, table->rule_count * sizeof(*table->rules));
     table->rule_capacity = table->rule_count;
+    if (table->below_count == 0)
+        return;
+    table->belows = trim_array(table->belows, table->below_count * sizeof(*table->belows));
+    table->below_capacity = table->below_count;
 }
 
 uint32_t name_table_find(const struct name_table *table, const uint8_t *wire, size_t size,
@@ -197,6 +207,7 @@ uint32_t name_table_add_node(struct name_table *table, uint32_t name_at, size_t 
     uint32_t node = table->node_count++;
     nodes[node] = (struct table_node){ .name_at = name_at,
                                        .first_rule = TABLE_NONE,
+                                       .first_below = TABLE_NONE,
                                        .name_size = (uint8_t)size };
     insert_slot(table->slots, table->slot_mask, hash, node);
     return node;
@@ -239,20 +250,62 @@ void name_table_remove_rule(struct name_table *table, uint32_t rule)
     table->dead_rule_count++;
 }
 
+/* True when `left` goes before `right` among rules of one name. */
+static bool goes_before(const struct table_rule *left, const struct table_rule *right,
+                        const struct client *client)
+{
+    if (left->action != right->action)
+        return left->action < right->action;
+    unsigned left_fit = client_fit(client, left->group),
+             right_fit = client_fit(client, right->group);
+    return left_fit != right_fit ? left_fit > right_fit : left->id < right->id;
+}
+
 const struct table_rule *name_table_winner(const struct name_table *table, uint32_t node,
-                                           enum pattern_kind pattern, uint16_t port, int64_t now_s)
+                                           const struct rule_match *match)
 {
     const struct table_rule *winner = NULL;
     for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
          at = table->rules[at].next) {
         const struct table_rule *rule = &table->rules[at];
-        if (!table_rule_covers(rule, pattern) || rule->port != port || rule->expires_at <= now_s)
+        if (!table_rule_covers(rule, match->pattern) || rule->port != match->port ||
+            rule->expires_at <= match->now_s || client_fit(match->client, rule->group) == 0)
             continue;
-        if (winner == NULL || rule->action < winner->action ||
-            (rule->action == winner->action && rule->id < winner->id))
+        if (winner == NULL || goes_before(rule, winner, match->client))
             winner = rule;
     }
     return winner;
+}
+
+bool name_table_count_below(struct name_table *table, uint32_t node, uint32_t group, int more)
+{
+    uint32_t at = table->nodes[node].first_below;
+    while (at != TABLE_NONE && table->belows[at].group != group)
+        at = table->belows[at].next;
+    if (at == TABLE_NONE) {
+        size_t capacity = table->below_capacity;
+        struct table_below *belows =
+            grow_array(table->belows, (size_t)table->below_count + 1, &capacity, sizeof(*belows));
+        if (belows == NULL)
+            return false;
+        table->belows = belows;
+        table->below_capacity = (uint32_t)capacity;
+        at = table->below_count++;
+        belows[at] = (struct table_below){ group, 0, table->nodes[node].first_below };
+        table->nodes[node].first_below = at;
+    }
+    table->belows[at].count += (uint32_t)more;
+    return true;
+}
+
+bool name_table_has_below(const struct name_table *table, uint32_t node,
+                          const struct client *client)
+{
+    for (uint32_t at = table->nodes[node].first_below; at != TABLE_NONE;
+         at = table->belows[at].next)
+        if (table->belows[at].count > 0 && client_fit(client, table->belows[at].group) > 0)
+            return true;
+    return false;
 }
 
 struct host_name name_table_name(const struct name_table *table, uint32_t node)

@@ -6,6 +6,7 @@
  * a lock, once its policy is published. */
 #pragma once
 #include "base/siphash.h"
+#include "policy/client_group.h"
 #include "policy/rule.h"
 
 #include <stdatomic.h>
@@ -20,6 +21,14 @@ struct table_rule {
     uint16_t port;
     uint8_t pattern; /* enum pattern_kind */
     uint8_t action;  /* enum rule_action */
+    uint32_t group;
+};
+
+/* Allowed patterns for names below a node, of one group. */
+struct table_below {
+    uint32_t group;
+    uint32_t count;
+    uint32_t next; /* in the node's list; TABLE_NONE ends it */
 };
 
 /* Does the rule decide for names of this kind? PATTERN_SUBTREE does for all. */
@@ -31,7 +40,7 @@ static inline bool table_rule_covers(const struct table_rule *rule, enum pattern
 struct table_node {
     uint32_t name_at; /* in `names` */
     uint32_t first_rule;
-    uint32_t below;      /* allowed patterns for names below this one */
+    uint32_t first_below;
     uint32_t changed_at; /* version of the policy that changed it last; an overlay's nodes only */
     uint8_t name_size;
 };
@@ -51,6 +60,8 @@ struct name_table {
     struct table_rule *rules;
     uint32_t rule_count, rule_capacity;
     uint32_t dead_rule_count;
+    struct table_below *belows;
+    uint32_t below_count, below_capacity;
     struct table_slot *slots;
     uint32_t slot_mask; /* slots less one; a power of two less one */
 };
@@ -88,10 +99,25 @@ bool name_table_add_rule(struct name_table *table, const struct table_rule *rule
 /* Takes a rule out of its node's list. */
 void name_table_remove_rule(struct name_table *table, uint32_t rule);
 
-/* The rule that decides at `node` for `pattern` and `port` at `now_s`: deny before allow, then the
- * lowest id. NULL: none. */
+/* What a rule must fit to decide. */
+struct rule_match {
+    enum pattern_kind pattern;
+    uint16_t port;
+    int64_t now_s;
+    const struct client *client;
+};
+
+/* The rule that decides at `node`: deny before allow, then the group that fits the client more
+ * closely, then the lowest id. NULL: none. */
 const struct table_rule *name_table_winner(const struct name_table *table, uint32_t node,
-                                           enum pattern_kind pattern, uint16_t port, int64_t now_s);
+                                           const struct rule_match *match);
+
+/* Adds `more` (or less) to the count of allowed patterns below `node` of one group. False when out
+ * of memory. */
+bool name_table_count_below(struct name_table *table, uint32_t node, uint32_t group, int more);
+/* True when a group of the client's has an allowed name below `node`. */
+bool name_table_has_below(const struct name_table *table, uint32_t node,
+                          const struct client *client);
 
 /* The name of a node. */
 struct host_name name_table_name(const struct name_table *table, uint32_t node);

@@ -11,20 +11,50 @@ struct place {
     uint32_t node;
 };
 
+/* One question while it is looked at. */
+struct inquiry {
+    const struct policy *policy;
+    const struct host_name *name;
+    struct client client;
+    int64_t now_s;
+    struct name_hashes hashes;
+};
+
+/* Asks the memory for every slot that may be looked at, so that a large table's cache misses
+ * overlap. */
+static void prefetch(const struct inquiry *inquiry)
+{
+    const struct name_table *table = inquiry->policy->base;
+    for (unsigned skips = 0; skips < inquiry->name->label_count; skips++)
+        __builtin_prefetch(&table->slots[(uint32_t)inquiry->hashes.hash[skips] & table->slot_mask]);
+}
+
+/* Fills `*ret_inquiry` in place: its hashes are a kilobyte, of which most names use little. */
+static void inquire(const struct policy *policy, const struct policy_question *question,
+                    int64_t now_s, struct inquiry *ret_inquiry)
+{
+    ret_inquiry->policy = policy;
+    ret_inquiry->name = question->name;
+    ret_inquiry->now_s = now_s;
+    name_hashes_compute(&policy->base->key, question->name, &ret_inquiry->hashes);
+    prefetch(ret_inquiry);
+    ret_inquiry->client = client_of(policy->groups, &question->client);
+}
+
 /* Where the suffix that begins with label `skips` is decided; its node is TABLE_NONE where nothing
  * is known. */
-static struct place find_suffix(const struct policy *policy, const struct host_name *name,
-                                const struct name_hashes *hashes, unsigned skips)
+static struct place find_suffix(const struct inquiry *inquiry, unsigned skips)
 {
-    const uint8_t *wire = name->wire + hashes->at[skips];
-    size_t size = (size_t)name->size - hashes->at[skips];
+    const struct policy *policy = inquiry->policy;
+    const uint8_t *wire = inquiry->name->wire + inquiry->hashes.at[skips];
+    size_t size = (size_t)inquiry->name->size - inquiry->hashes.at[skips];
+    uint64_t hash = inquiry->hashes.hash[skips];
     if (policy->overlay->node_count > 0) {
-        uint32_t node = name_table_find(policy->overlay, wire, size, hashes->hash[skips]);
+        uint32_t node = name_table_find(policy->overlay, wire, size, hash);
         if (node != TABLE_NONE)
             return (struct place){ policy->overlay, node };
     }
-    return (struct place){ policy->base,
-                           name_table_find(policy->base, wire, size, hashes->hash[skips]) };
+    return (struct place){ policy->base, name_table_find(policy->base, wire, size, hash) };
 }
 
 static struct verdict verdict_of(const struct table_rule *rule, unsigned skips)
@@ -40,22 +70,27 @@ static struct verdict verdict_of(const struct table_rule *rule, unsigned skips)
                              .pattern_skips = (uint8_t)skips };
 }
 
-/* The rule at `place` that decides for a name with `skips` labels in front of it. */
-static const struct table_rule *winner_at(struct place place, unsigned skips, uint16_t port,
-                                          int64_t now_s)
+static const struct table_rule *winner_of_kind(const struct inquiry *inquiry, struct place place,
+                                               enum pattern_kind pattern, uint16_t port)
 {
-    if (skips == 0)
-        return name_table_winner(place.table, place.node, PATTERN_EXACT, port, now_s);
-    const struct table_rule *rule = NULL;
-    if (skips == 1)
-        rule = name_table_winner(place.table, place.node, PATTERN_ONE_LABEL, port, now_s);
-    return rule != NULL
-               ? rule
-               : name_table_winner(place.table, place.node, PATTERN_ANY_DEPTH, port, now_s);
+    struct rule_match match = { pattern, port, inquiry->now_s, &inquiry->client };
+    return name_table_winner(place.table, place.node, &match);
 }
 
-/* May a name with `skips` labels in front of `place` be reached on some port? */
-static bool allows_on_some_port(struct place place, unsigned skips, int64_t now_s)
+/* The rule at `place` that decides for a name with `skips` labels in front of it. */
+static const struct table_rule *winner_at(const struct inquiry *inquiry, struct place place,
+                                          unsigned skips, uint16_t port)
+{
+    if (skips == 0)
+        return winner_of_kind(inquiry, place, PATTERN_EXACT, port);
+    const struct table_rule *rule = NULL;
+    if (skips == 1)
+        rule = winner_of_kind(inquiry, place, PATTERN_ONE_LABEL, port);
+    return rule != NULL ? rule : winner_of_kind(inquiry, place, PATTERN_ANY_DEPTH, port);
+}
+
+/* May the client reach a name with `skips` labels in front of `place` on some port? */
+static bool allows_on_some_port(const struct inquiry *inquiry, struct place place, unsigned skips)
 {
     const struct name_table *table = place.table;
     for (uint32_t at = table->nodes[place.node].first_rule; at != TABLE_NONE;
@@ -64,7 +99,8 @@ static bool allows_on_some_port(struct place place, unsigned skips, int64_t now_
         bool covers = skips == 0 ? table_rule_covers(rule, PATTERN_EXACT)
                                  : table_rule_covers(rule, PATTERN_ANY_DEPTH) ||
                                        (skips == 1 && table_rule_covers(rule, PATTERN_ONE_LABEL));
-        if (covers && rule->action == RULE_ALLOW && rule->expires_at > now_s)
+        if (covers && rule->action == RULE_ALLOW && rule->expires_at > inquiry->now_s &&
+            client_fit(&inquiry->client, rule->group) > 0)
             return true;
     }
     return false;
@@ -72,54 +108,43 @@ static bool allows_on_some_port(struct place place, unsigned skips, int64_t now_
 
 /* The most specific name wins: the whole name, then its suffixes from the longest to the shortest.
  */
-static struct verdict decide(const struct policy *policy, const struct host_name *name,
-                             const struct name_hashes *hashes, uint16_t port, int64_t now_s)
+static struct verdict decide(const struct inquiry *inquiry, uint16_t port)
 {
+    const struct host_name *name = inquiry->name;
     struct verdict denial = { .decision = DECISION_DENY, .reason = REASON_NO_RULE };
     for (unsigned skips = 0; skips < name->label_count; skips++) {
         if (skips > name->plain_labels)
             break; /* a wildcard stands for letters, digits and hyphens alone */
-        struct place place = find_suffix(policy, name, hashes, skips);
+        struct place place = find_suffix(inquiry, skips);
         if (place.node == TABLE_NONE)
             continue;
-        const struct table_rule *rule = winner_at(place, skips, port, now_s);
+        const struct table_rule *rule = winner_at(inquiry, place, skips, port);
         if (rule != NULL)
             return verdict_of(rule, skips);
-        if (allows_on_some_port(place, skips, now_s))
+        if (allows_on_some_port(inquiry, place, skips))
             denial.reason = REASON_OTHER_PORT;
     }
     return denial;
 }
 
-/* Asks the memory for every slot that decide() may look at, so that a large table's cache misses
- * overlap. */
-static void prefetch(const struct name_table *table, const struct host_name *name,
-                     const struct name_hashes *hashes)
-{
-    for (unsigned skips = 0; skips < name->label_count; skips++)
-        __builtin_prefetch(&table->slots[(uint32_t)hashes->hash[skips] & table->slot_mask]);
-}
-
 struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
                              uint16_t port, int64_t now_s)
 {
-    struct name_hashes hashes;
-    name_hashes_compute(&policy->base->key, question->name, &hashes);
-    prefetch(policy->base, question->name, &hashes);
-    return decide(policy, question->name, &hashes, port, now_s);
+    struct inquiry inquiry;
+    inquire(policy, question, now_s, &inquiry);
+    return decide(&inquiry, port);
 }
 
 /* May a name below this one be reached on `port` by a wildcard of this name's or of one above it? A
  * denial of the name alone, or of "*." above it, leaves what "**." allows below. */
-static bool wildcard_allows_below(const struct policy *policy, const struct host_name *name,
-                                  const struct name_hashes *hashes, uint16_t port, int64_t now_s)
+static bool wildcard_allows_below(const struct inquiry *inquiry, uint16_t port)
 {
+    const struct host_name *name = inquiry->name;
     for (unsigned skips = 0; skips < name->label_count && skips <= name->plain_labels; skips++) {
-        struct place place = find_suffix(policy, name, hashes, skips);
+        struct place place = find_suffix(inquiry, skips);
         if (place.node == TABLE_NONE)
             continue;
-        const struct table_rule *rule =
-            name_table_winner(place.table, place.node, PATTERN_ANY_DEPTH, port, now_s);
+        const struct table_rule *rule = winner_of_kind(inquiry, place, PATTERN_ANY_DEPTH, port);
         if (rule != NULL)
             return rule->action == RULE_ALLOW;
     }
@@ -127,14 +152,14 @@ static bool wildcard_allows_below(const struct policy *policy, const struct host
 }
 
 /* RFC 8020: a name above an allowed one exists. */
-static bool is_parent(const struct policy *policy, const struct host_name *name,
-                      const struct name_hashes *hashes, int64_t now_s)
+static bool is_parent(const struct inquiry *inquiry)
 {
-    struct place place = find_suffix(policy, name, hashes, 0);
-    if (place.node != TABLE_NONE && place.table->nodes[place.node].below > 0)
+    const struct policy_ports *ports = &inquiry->policy->ports;
+    struct place place = find_suffix(inquiry, 0);
+    if (place.node != TABLE_NONE && name_table_has_below(place.table, place.node, &inquiry->client))
         return true;
-    for (uint32_t i = 0; i < policy->ports.count; i++)
-        if (wildcard_allows_below(policy, name, hashes, policy->ports.port[i], now_s))
+    for (uint32_t i = 0; i < ports->count; i++)
+        if (wildcard_allows_below(inquiry, ports->port[i]))
             return true;
     return false;
 }
@@ -142,23 +167,21 @@ static bool is_parent(const struct policy *policy, const struct host_name *name,
 struct verdict policy_decide_lookup(const struct policy *policy,
                                     const struct policy_question *question, int64_t now_s)
 {
-    struct name_hashes hashes;
+    struct inquiry inquiry;
     struct verdict denial = { .decision = DECISION_DENY, .reason = REASON_NO_RULE };
     if (question->name->label_count == 0) { /* the root is a parent of every name */
         denial.reason = REASON_PARENT;
         return denial;
     }
-    name_hashes_compute(&policy->base->key, question->name, &hashes);
-    prefetch(policy->base, question->name, &hashes);
+    inquire(policy, question, now_s, &inquiry);
     for (uint32_t i = 0; i < policy->ports.count; i++) {
-        struct verdict verdict =
-            decide(policy, question->name, &hashes, policy->ports.port[i], now_s);
+        struct verdict verdict = decide(&inquiry, policy->ports.port[i]);
         if (verdict.decision == DECISION_ALLOW)
             return verdict;
         if (verdict.rule_id != 0 || denial.rule_id == 0)
             denial = verdict;
     }
-    if (is_parent(policy, question->name, &hashes, now_s))
+    if (is_parent(&inquiry))
         denial.reason = REASON_PARENT;
     return denial;
 }
@@ -178,31 +201,56 @@ uint64_t policy_rule_count(const struct policy *policy)
     return policy->rule_count;
 }
 
+/* True when `other` decides before `rule` for each client that `rule` is for: it is for the same
+ * group, or it is a denial for everybody. */
+static bool overshadows(const struct table_rule *other, const struct compiled_rule *rule)
+{
+    if (other->id == rule->id || !table_rule_covers(other, rule->pattern) ||
+        other->port != rule->port)
+        return false;
+    bool is_denial = other->action == RULE_DENY && rule->action == RULE_ALLOW;
+    if (other->group != rule->group)
+        return is_denial && other->group == CLIENT_GROUP_ANY_ID;
+    return is_denial || (other->action == rule->action && other->id < rule->id);
+}
+
 bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule *rule,
                         int64_t *ret_by_id)
 {
-    struct name_hashes hashes;
-    name_hashes_compute(&policy->base->key, &rule->name, &hashes);
-    struct place place = find_suffix(policy, &rule->name, &hashes, 0);
-    if (place.node == TABLE_NONE)
+    struct inquiry inquiry = { .policy = policy, .name = &rule->name };
+    name_hashes_compute(&policy->base->key, &rule->name, &inquiry.hashes);
+    struct place place = find_suffix(&inquiry, 0);
+    const struct table_rule *first = NULL;
+    uint32_t at = place.node != TABLE_NONE ? place.table->nodes[place.node].first_rule : TABLE_NONE;
+    for (; at != TABLE_NONE; at = place.table->rules[at].next) {
+        const struct table_rule *other = &place.table->rules[at];
+        if (overshadows(other, rule) && (first == NULL || other->action < first->action ||
+                                         (other->action == first->action && other->id < first->id)))
+            first = other;
+    }
+    if (first == NULL)
         return false;
-    const struct table_rule *winner =
-        name_table_winner(place.table, place.node, rule->pattern, rule->port, INT64_MIN);
-    if (winner == NULL || winner->id == rule->id)
-        return false;
-    *ret_by_id = winner->id;
+    *ret_by_id = first->id;
     return true;
 }
 
-struct policy *policy_on_tables(struct name_table *base, struct name_table *overlay,
-                                const struct policy_ports *ports)
+const struct client_groups *policy_groups(const struct policy *policy)
 {
-    struct policy *policy = base != NULL && overlay != NULL ? calloc(1, sizeof(*policy)) : NULL;
+    return policy->groups;
+}
+
+struct policy *policy_on_tables(struct name_table *base, struct name_table *overlay,
+                                struct client_groups *groups, const struct policy_ports *ports)
+{
+    bool is_whole = base != NULL && overlay != NULL && groups != NULL;
+    struct policy *policy = is_whole ? calloc(1, sizeof(*policy)) : NULL;
     if (policy == NULL) {
         name_table_unref(base);
         name_table_unref(overlay);
+        client_groups_unref(groups);
         return NULL;
     }
+    policy->groups = groups;
     policy->base = base;
     policy->overlay = overlay;
     policy->ports = *ports;
@@ -224,6 +272,7 @@ struct policy *policy_unref(struct policy *policy)
         return NULL;
     name_table_unref(policy->base);
     name_table_unref(policy->overlay);
+    client_groups_unref(policy->groups);
     free(policy);
     return NULL;
 }

@@ -7,6 +7,7 @@
  * names that changed since the base was built. A name in the overlay hides the same name in the
  * base. */
 #pragma once
+#include "policy/client_group.h"
 #include "policy/rule.h"
 #include "policy/settings.h"
 
@@ -39,6 +40,9 @@ struct verdict policy_decide_lookup(const struct policy *policy,
 
 /* Borrowed, as long as the policy lives. */
 const struct settings *policy_settings(const struct policy *policy);
+
+/* Borrowed, as long as the policy lives. */
+const struct client_groups *policy_groups(const struct policy *policy);
 
 /* Rises with every policy that one process makes; 0 is the policy before the first load, which
  * denies all. */

@@ -8,6 +8,7 @@
 struct policy_builder {
     struct policy_ports ports;
     struct name_table *table;
+    struct client_groups *groups; /* owns a reference; NULL: only 'any' */
 };
 
 struct policy_builder *policy_builder_new(const struct policy_ports *ports)
@@ -25,6 +26,12 @@ struct policy_builder *policy_builder_new(const struct policy_ports *ports)
     return builder;
 }
 
+void policy_builder_set_groups(struct policy_builder *builder, struct client_groups *groups)
+{
+    client_groups_unref(builder->groups);
+    builder->groups = client_groups_ref(groups);
+}
+
 bool policy_builder_add(struct policy_builder *builder, const struct compiled_rule *rule)
 {
     const struct name_table *table = builder->table;
@@ -38,9 +45,13 @@ struct policy *policy_builder_finish(struct policy_builder *builder,
                                      const struct settings *settings, uint64_t version)
 {
     struct name_table *base = builder->table;
+    struct client_groups *groups =
+        builder->groups != NULL ? builder->groups : client_groups_only_any();
     builder->table = NULL;
+    builder->groups = NULL;
     name_table_trim(base);
-    struct policy *policy = policy_on_tables(base, name_table_new(&base->key), &builder->ports);
+    struct policy *policy =
+        policy_on_tables(base, name_table_new(&base->key), groups, &builder->ports);
     if (policy != NULL) {
         policy->settings = *settings;
         policy->version = version;
@@ -55,6 +66,7 @@ void policy_builder_free(struct policy_builder *builder)
     if (builder == NULL)
         return;
     name_table_unref(builder->table);
+    client_groups_unref(builder->groups);
     free(builder);
 }
 

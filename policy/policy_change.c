@@ -86,7 +86,8 @@ struct policy *policy_with_changes(const struct policy *from, const struct rule_
     struct rule_ids touched = { 0 };
     size_t capacity = 0;
     struct policy *policy =
-        policy_on_tables(name_table_ref(from->base), name_table_copy(from->overlay), &from->ports);
+        policy_on_tables(name_table_ref(from->base), name_table_copy(from->overlay),
+                         client_groups_ref(from->groups), &from->ports);
     if (policy == NULL)
         return NULL;
     policy->version = from->version + 1;
@@ -166,6 +167,8 @@ struct policy *policy_merge(const struct policy *from)
     uint32_t overlay_count = 0;
     struct table_rule *overlay_rules = sorted_overlay_rules(from->overlay, &overlay_count);
     struct policy_builder *builder = policy_builder_new(&from->ports);
+    if (builder != NULL)
+        policy_builder_set_groups(builder, from->groups);
     if (is_hidden != NULL && overlay_rules != NULL && builder != NULL &&
         add_all_rules(from, is_hidden, overlay_rules, overlay_count, builder)) {
         merged = policy_builder_finish(builder, &from->settings, from->version);
@@ -189,15 +192,8 @@ static bool copy_node(struct name_table *to, const struct name_table *from, uint
                         : TABLE_NONE;
     if (copy == TABLE_NONE)
         return false;
-    to->nodes[copy].below = from->nodes[node].below;
     to->nodes[copy].changed_at = from->nodes[node].changed_at;
-    for (uint32_t at = from->nodes[node].first_rule; at != TABLE_NONE; at = from->rules[at].next) {
-        struct table_rule rule = from->rules[at];
-        rule.node = copy;
-        if (!name_table_add_rule(to, &rule))
-            return false;
-    }
-    return true;
+    return name_table_copy_node(to, copy, from, node);
 }
 
 bool policy_shares_base(const struct policy *left, const struct policy *right)
@@ -207,8 +203,9 @@ bool policy_shares_base(const struct policy *left, const struct policy *right)
 
 struct policy *policy_rebase(const struct policy *latest, const struct policy *merged)
 {
-    struct policy *policy = policy_on_tables(name_table_ref(merged->base),
-                                             name_table_new(&merged->base->key), &latest->ports);
+    struct policy *policy =
+        policy_on_tables(name_table_ref(merged->base), name_table_new(&merged->base->key),
+                         client_groups_ref(latest->groups), &latest->ports);
     if (policy == NULL)
         return NULL;
     policy->version = latest->version;

@@ -11,12 +11,13 @@ struct policy {
     struct name_table *base; /* owns a reference; shared by the policies that came of one build */
     struct name_table *overlay; /* owns a reference; its names hide the base's */
     uint64_t rule_count;
+    struct client_groups *groups; /* owns a reference */
 };
 
-/* A policy on these tables, whose references it takes over (also on failure). NULL when out of
- * memory, or where a table is NULL. */
+/* A policy on these tables and groups, whose references it takes over (also on failure). NULL when
+ * out of memory, or where one of them is NULL. */
 struct policy *policy_on_tables(struct name_table *base, struct name_table *overlay,
-                                const struct policy_ports *ports);
+                                struct client_groups *groups, const struct policy_ports *ports);
 
 /* Changes one table, while nobody else sees it. `beneath` is the base under an overlay: a node that
  * the overlay lacks is first copied from there. NULL where the table is itself a base. */
@@ -34,6 +35,11 @@ struct table_editor {
 bool table_editor_add(struct table_editor *editor, const struct compiled_rule *rule,
                       uint32_t *ret_node);
 bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t *ret_node);
+
+/* Adds rules and counts of another table's node to `to_node`, which has none. False when out of
+ * memory. */
+bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct name_table *from,
+                          uint32_t node);
 
 /* The rule as it was compiled. */
 struct compiled_rule name_table_compiled_rule(const struct name_table *table,

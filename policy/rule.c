@@ -1,6 +1,7 @@
 /* policy/rule.c - what becomes of one row of the `rule` table. */
 #include "policy/rule.h"
 #include "base/text.h"
+#include "policy/client_group.h"
 #include "policy/provider.h"
 
 #include <stdio.h>
@@ -132,6 +133,43 @@ static bool compile_name(const struct rule_row *row, const struct rule_context *
     return take_answer(row, &url, &answer, outcome);
 }
 
+static bool find_group(const struct rule_row *row, const struct rule_context *context,
+                       uint32_t *ret_group)
+{
+    if (context->groups != NULL)
+        return client_groups_find(context->groups, row->clients, ret_group);
+    *ret_group = CLIENT_GROUP_ANY_ID;
+    return strcmp(row->clients, CLIENT_GROUP_ANY) == 0;
+}
+
+/* Whom the rule is for. An allow for a group that is not there is for nobody; a deny for everybody.
+ */
+static bool read_clients(const struct rule_row *row, const struct rule_context *context,
+                         struct compiled_rule *rule, struct rule_outcome *outcome)
+{
+    struct text reason = text_in(outcome->reason, sizeof(outcome->reason));
+    reason.size = strlen(outcome->reason);
+    if (find_group(row, context, &rule->group)) {
+        if (context->groups != NULL && !client_groups_has_network(context->groups, rule->group))
+            text_add_format(&reason,
+                            "%sThe group %s has no network, so the rule is for nobody yet.",
+                            reason.size > 0 ? " " : "", row->clients);
+        return true;
+    }
+    rule->group = CLIENT_GROUP_ANY_ID;
+    if (is_allow(row)) {
+        reason = text_in(outcome->reason, sizeof(outcome->reason));
+        outcome->state = RULE_STATE_INVALID;
+    } else {
+        text_add_format(&reason, "%sDenies for every client. ", reason.size > 0 ? " " : "");
+        outcome->state = RULE_STATE_WIDENED;
+    }
+    text_add(&reason, "There is no group '");
+    text_add_escaped(&reason, row->clients, strlen(row->clients));
+    text_add(&reason, "'; make it with INSERT INTO client_group (name), or set clients = 'any'.");
+    return !is_allow(row);
+}
+
 bool rule_compile(const struct rule_row *row, const struct rule_context *context,
                   struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome)
 {
@@ -148,7 +186,7 @@ bool rule_compile(const struct rule_row *row, const struct rule_context *context
     bool is_read = url_is_meant(row->target, row->target_size)
                        ? compile_url(row, context, &rule, outcome)
                        : compile_name(row, context, &rule, outcome);
-    if (!is_read)
+    if (!is_read || !read_clients(row, context, &rule, outcome))
         return false;
     struct text hostname = text_in(outcome->hostname, sizeof(outcome->hostname));
     compiled_rule_add_to(&rule, &hostname);

@@ -13,7 +13,8 @@ struct rule_row {
     size_t target_size;
     const char *action;
     int64_t enabled;
-    int64_t widen; /* 1: an allow may reach further than its URL says */
+    int64_t widen;       /* 1: an allow may reach further than its URL says */
+    const char *clients; /* name of a client group; "" where it can't be read */
     bool has_expiry;
     int64_t expires_at; /* Unix seconds */
 };
@@ -31,6 +32,7 @@ struct compiled_rule {
     enum pattern_kind pattern;
     enum rule_action action;
     uint16_t port;
+    uint32_t group; /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
 };
 
 /* What became of a rule: the values of rule_status.state. Zero admits nothing. */
@@ -53,12 +55,14 @@ struct rule_outcome {
     char reason[RULE_REASON_BYTES];     /* a sentence; "" for an active rule that needs none */
 };
 
+struct client_groups;
 struct provider_catalogue;
 
 /* What a row is read against. */
 struct rule_context {
     int64_t now_s;                              /* Unix seconds */
     const struct provider_catalogue *providers; /* NULL: no path has a host name */
+    const struct client_groups *groups;         /* NULL: there is only 'any' */
 };
 
 /* The word of a state in rule_status: a literal. */

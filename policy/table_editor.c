@@ -12,19 +12,22 @@ struct compiled_rule name_table_compiled_rule(const struct name_table *table,
                                    .name = name_table_name(table, rule->node),
                                    .pattern = (enum pattern_kind)rule->pattern,
                                    .action = (enum rule_action)rule->action,
-                                   .port = rule->port };
+                                   .port = rule->port,
+                                   .group = rule->group };
 }
 
-/* Copies rules and count of the base's node, so that the overlay's may hide it. */
-static bool copy_from_beneath(struct table_editor *editor, uint32_t node, uint32_t beneath_node)
+bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct name_table *from,
+                          uint32_t node)
 {
-    const struct name_table *beneath = editor->beneath;
-    editor->table->nodes[node].below = beneath->nodes[beneath_node].below;
-    for (uint32_t at = beneath->nodes[beneath_node].first_rule; at != TABLE_NONE;
-         at = beneath->rules[at].next) {
-        struct table_rule rule = beneath->rules[at];
-        rule.node = node;
-        if (!name_table_add_rule(editor->table, &rule))
+    uint32_t at = from->nodes[node].first_below;
+    for (; at != TABLE_NONE; at = from->belows[at].next)
+        if (!name_table_count_below(to, to_node, from->belows[at].group,
+                                    (int)from->belows[at].count))
+            return false;
+    for (at = from->nodes[node].first_rule; at != TABLE_NONE; at = from->rules[at].next) {
+        struct table_rule rule = from->rules[at];
+        rule.node = to_node;
+        if (!name_table_add_rule(to, &rule))
             return false;
     }
     return true;
@@ -49,36 +52,52 @@ static uint32_t reach_suffix(struct table_editor *editor, const struct host_name
         uint32_t beneath_node = editor->beneath != NULL
                                     ? name_table_find(editor->beneath, wire, size, hash)
                                     : TABLE_NONE;
-        if (beneath_node != TABLE_NONE && !copy_from_beneath(editor, node, beneath_node))
+        if (beneath_node != TABLE_NONE &&
+            !name_table_copy_node(editor->table, node, editor->beneath, beneath_node))
             return TABLE_NONE;
     }
     editor->table->nodes[node].changed_at = editor->version;
     return node;
 }
 
-/* What a node adds to the counts above it. */
+/* What a node's rules of one group add to that group's counts above it. A denial by another group
+ * is not looked at: at worst a parent of nothing is answered NODATA. */
 struct contribution {
+    uint32_t group;
     int exact;    /* its own name is allowed: counts for its ancestors */
     int wildcard; /* names below it are: counts for itself too */
 };
 
-static bool allows(const struct table_editor *editor, uint32_t node, enum pattern_kind pattern)
+/* Some port with a listener is allowed, and denied by no rule of the group. */
+static bool allows(const struct table_editor *editor, uint32_t node, enum pattern_kind pattern,
+                   uint32_t group)
 {
+    const struct name_table *table = editor->table;
     for (uint32_t i = 0; i < editor->ports->count; i++) {
-        const struct table_rule *rule =
-            name_table_winner(editor->table, node, pattern, editor->ports->port[i], INT64_MIN);
-        if (rule != NULL && rule->action == RULE_ALLOW)
+        bool is_allowed = false, is_denied = false;
+        for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
+             at = table->rules[at].next) {
+            const struct table_rule *rule = &table->rules[at];
+            if (rule->group != group || !table_rule_covers(rule, pattern) ||
+                rule->port != editor->ports->port[i])
+                continue;
+            is_allowed = is_allowed || rule->action == RULE_ALLOW;
+            is_denied = is_denied || rule->action == RULE_DENY;
+        }
+        if (is_allowed && !is_denied)
             return true;
     }
     return false;
 }
 
-static struct contribution contribution_of(const struct table_editor *editor, uint32_t node)
+static struct contribution contribution_of(const struct table_editor *editor, uint32_t node,
+                                           uint32_t group)
 {
     return (struct contribution){
-        .exact = allows(editor, node, PATTERN_EXACT),
-        .wildcard =
-            allows(editor, node, PATTERN_ONE_LABEL) || allows(editor, node, PATTERN_ANY_DEPTH),
+        .group = group,
+        .exact = allows(editor, node, PATTERN_EXACT, group),
+        .wildcard = allows(editor, node, PATTERN_ONE_LABEL, group) ||
+                    allows(editor, node, PATTERN_ANY_DEPTH, group),
     };
 }
 
@@ -86,15 +105,16 @@ static struct contribution contribution_of(const struct table_editor *editor, ui
 static bool spread(struct table_editor *editor, const struct host_name *name,
                    const struct name_hashes *hashes, uint32_t node, struct contribution before)
 {
-    struct contribution now = contribution_of(editor, node);
+    struct contribution now = contribution_of(editor, node, before.group);
     int wildcard = now.wildcard - before.wildcard, exact = now.exact - before.exact;
     uint32_t name_at = editor->table->nodes[node].name_at;
-    editor->table->nodes[node].below += (uint32_t)wildcard;
+    if (wildcard != 0 && !name_table_count_below(editor->table, node, before.group, wildcard))
+        return false;
     for (unsigned skips = 1; skips < name->label_count && wildcard + exact != 0; skips++) {
         uint32_t ancestor = reach_suffix(editor, name, hashes, skips, name_at + hashes->at[skips]);
-        if (ancestor == TABLE_NONE)
+        if (ancestor == TABLE_NONE ||
+            !name_table_count_below(editor->table, ancestor, before.group, wildcard + exact))
             return false;
-        editor->table->nodes[ancestor].below += (uint32_t)(wildcard + exact);
     }
     return true;
 }
@@ -107,13 +127,14 @@ bool table_editor_add(struct table_editor *editor, const struct compiled_rule *r
     uint32_t node = reach_suffix(editor, &rule->name, &hashes, 0, TABLE_NONE);
     if (node == TABLE_NONE)
         return false;
-    struct contribution before = contribution_of(editor, node);
+    struct contribution before = contribution_of(editor, node, rule->group);
     struct table_rule added = { .id = rule->id,
                                 .expires_at = rule->expires_at,
                                 .node = node,
                                 .port = rule->port,
                                 .pattern = (uint8_t)rule->pattern,
-                                .action = (uint8_t)rule->action };
+                                .action = (uint8_t)rule->action,
+                                .group = rule->group };
     *ret_node = node;
     editor->rules_added++;
     return name_table_add_rule(editor->table, &added) &&
@@ -169,7 +190,7 @@ bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t 
     uint32_t rule = find_in_list(editor->table, node, rule_id);
     if (rule == TABLE_NONE)
         return true; /* the overlay hid it before */
-    struct contribution before = contribution_of(editor, node);
+    struct contribution before = contribution_of(editor, node, editor->table->rules[rule].group);
     name_table_remove_rule(editor->table, rule);
     editor->rules_added--;
     return spread(editor, &name, &hashes, node, before);

@@ -124,7 +124,7 @@ MISTAKES = [
     ("UPDATE setting SET value = '10.0.0.0/8,' WHERE name = 'allowed_private_networks';", "with commas between"),
     ("UPDATE setting SET value = ' ' WHERE name = 'allowed_private_networks';", "with commas between"),
     ("INSERT INTO setting VALUES ('ttl', '30');",
-     "the settings are answer_ttl, negative_ttl, deny_answer and allowed_private_networks"),
+     "the settings are answer_ttl, negative_ttl, deny_answer, allowed_private_networks, history_days and history_rows"),
     ("REPLACE INTO setting VALUES ('Answer_TTL', '30');", "the settings are answer_ttl"),
     ("UPDATE setting SET name = 'ttl' WHERE name = 'answer_ttl';", "a setting keeps its name"),
     ("UPDATE OR REPLACE setting SET name = 'answer_ttl' WHERE name = 'negative_ttl';", "a setting keeps its name"),
@@ -155,7 +155,8 @@ def test_advice_on_settings_works(policy):
             advice = "UPDATE" + refusal.split("UPDATE", 1)[1].rsplit(" (", 1)[0]
             assert shell(policy, advice + ";").returncode == 0, advice
     assert shell(policy, "SELECT name, value FROM setting ORDER BY name;").stdout.splitlines() == [
-        "allowed_private_networks|", "answer_ttl|30", "deny_answer|nxdomain", "negative_ttl|5"]
+        "allowed_private_networks|", "answer_ttl|30", "deny_answer|nxdomain", "history_days|90", "history_rows|100000",
+        "negative_ttl|5"]
 
 
 @pytest.mark.parametrize("networks", ["", "10.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.0.0.0/8, FD00::/8, 192.0.2.1"])
