@@ -19,6 +19,7 @@ struct job {
 struct record_thread {
     pthread_t thread;
     const char *path;
+    struct database_guard *guard;
     struct event_log log;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -144,7 +145,8 @@ static void tidy_up(struct record_thread *thread, struct database *database)
 static void run_jobs(struct record_thread *thread, struct job *job)
 {
     struct fault fault = { 0 };
-    struct database *database = database_open(thread->path, DATABASE_READ_WRITE, &fault);
+    struct database *database =
+        database_open_guarded(thread->path, DATABASE_READ_WRITE, thread->guard, &fault);
     if (database == NULL)
         log_failure(thread, &fault);
     for (; job != NULL; job = take_job(thread, RETRY_MS)) {
@@ -178,7 +180,8 @@ static void release(struct record_thread *thread)
     free(thread);
 }
 
-struct record_thread *record_thread_start(const char *path, struct log_thread *log, uint32_t ring,
+struct record_thread *record_thread_start(const char *path, struct database_guard *guard,
+                                          struct log_thread *log, uint32_t ring,
                                           struct fault *fault)
 {
     pthread_condattr_t monotonic;
@@ -187,6 +190,7 @@ struct record_thread *record_thread_start(const char *path, struct log_thread *l
     if (thread == NULL)
         return NULL;
     thread->path = path;
+    thread->guard = guard;
     thread->last = &thread->first;
     event_log_init(&thread->log, log, ring);
     (void)pthread_mutex_init(&thread->lock,
