@@ -151,6 +151,7 @@ static void look_if_changed(struct policy_thread *thread)
         log_stale(thread, &fault);
         break;
     case POLICY_WATCH_REPLACED:
+        policy_watch_drop_left_over_log(&thread->watch, &thread->guard);
         look(thread, true);
         break;
     case POLICY_WATCH_CHANGED:

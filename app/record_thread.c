@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25 };
+enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 50, QUIET_MAX_MS = 2000 };
 
 struct job {
     struct job *next;
@@ -160,12 +160,31 @@ static void run_jobs(struct record_thread *thread, struct job *job)
     event_log_tell_left_out(&thread->log, clock_monotonic_ms());
 }
 
+/* Waits until no job came for QUIET_MS, but not for ever: a shell without a timeout that types
+ * edits in a row should not be told that the file is locked because we write in between. */
+static void wait_until_quiet(struct record_thread *thread)
+{
+    int64_t latest_ms = clock_monotonic_ms() + QUIET_MAX_MS;
+    struct job **last = NULL;
+    (void)pthread_mutex_lock(&thread->lock);
+    while (last != thread->last && !thread->is_stopping && clock_monotonic_ms() < latest_ms) {
+        struct timespec until = monotonic_in(QUIET_MS);
+        int waited = 0;
+        last = thread->last;
+        while (last == thread->last && !thread->is_stopping && waited == 0)
+            waited = pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
+    }
+    (void)pthread_mutex_unlock(&thread->lock);
+}
+
 static void *run(void *context)
 {
     struct record_thread *thread = context;
     struct job *job;
-    while ((job = take_job(thread, -1)) != NULL)
+    while ((job = take_job(thread, -1)) != NULL) {
+        wait_until_quiet(thread);
         run_jobs(thread, job);
+    }
     return NULL;
 }
 

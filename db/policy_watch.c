@@ -1,6 +1,7 @@
 /* db/policy_watch.c - noticing edits of the policy file. */
 #include "db/policy_watch.h"
 #include "db/connection.h"
+#include "db/database_guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@ enum { PAUSE_MS = 20 };
  * then may have left it full; waiting for the disk does no harm once nobody has edited for so long.
  */
 enum { QUIET_BEFORE_CHECKPOINT_MS = 2000, CHECKPOINT_INTERVAL_MS = 1000 };
+
+/* How long another thread may take to let go of a file that was replaced. */
+enum { WAIT_FOR_OTHERS_MS = 1000 };
 
 static void watch_folder(int descriptor, const char *folder)
 {
@@ -96,6 +100,15 @@ static enum policy_watch_answer check_same(struct policy_watch *watch, struct da
     return POLICY_WATCH_CHANGED;
 }
 
+void policy_watch_drop_left_over_log(struct policy_watch *watch, struct database_guard *guard)
+{
+    if (!watch->has_left_over_log || !database_guard_enter(guard, &watch->seen, WAIT_FOR_OTHERS_MS))
+        return;
+    policy_file_remove_log(watch->path);
+    database_guard_leave(guard);
+    watch->has_left_over_log = false;
+}
+
 enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
                                             int64_t now_ms)
 {
@@ -104,6 +117,7 @@ enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct d
     if (policy_file_look_equal(&look, &watch->seen))
         return look.exists ? check_same(watch, database, now_ms) : POLICY_WATCH_GONE;
     bool is_same_file = policy_file_is_same(&look, &watch->seen);
+    watch->has_left_over_log = policy_file_log_is_left_over(&watch->seen, &look);
     watch->seen = look;
     watch->answered_at_ms = now_ms;
     watch->checkpoint_at_ms = now_ms + QUIET_BEFORE_CHECKPOINT_MS;

@@ -30,6 +30,7 @@ struct policy_watch {
     int64_t checkpoint_at_ms; /* monotonic: when the log is emptied if nobody else has by then */
     bool is_settled; /* what was seen last has been read, and nothing more can be on its way */
     bool must_repeat;
+    bool has_left_over_log; /* the last REPLACED left one behind */
 };
 
 /* Watches `path`, which is copied, from now on: what is read after this misses no later edit. False
@@ -42,6 +43,13 @@ void policy_watch_release(struct policy_watch *watch);
  * it. */
 enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
                                             int64_t now_ms);
+
+struct database_guard;
+
+/* After REPLACED, and before the new file is opened: takes away a write-ahead log that the old file
+ * left behind, once nobody in this process is connected to the old file. `guard` is the one that
+ * its databases share. */
+void policy_watch_drop_left_over_log(struct policy_watch *watch, struct database_guard *guard);
 
 /* Whoever could not read what the last check spoke of calls this: the next check answers at least
  * CHANGED. */
