@@ -3,8 +3,41 @@
 #include "base/text.h"
 #include "net/socket.h"
 
+/* Port 0 is another one each time. */
+static bool check_different(const struct endpoint *left, const struct endpoint *right,
+                            struct fault *fault)
+{
+    char where[64];
+    struct text text = text_in(where, sizeof(where));
+    if (left->port == 0 || !endpoint_equal(left, right))
+        return true;
+    endpoint_add_to(left, &text);
+    fault->is_usage = true;
+    fault_what(fault, "two listeners have one address");
+    fault_where(fault, "%s", where);
+    fault_remedy(fault, "give each --dns-listen and --tls-listen an address and port of its own");
+    return false;
+}
+
+static bool check_all_different(const struct options *options, struct fault *fault)
+{
+    struct endpoint all[2 * OPTIONS_LISTENERS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < options->dns_listen_count; i++)
+        all[count++] = options->dns_listen[i];
+    for (uint32_t i = 0; i < options->tls_listen_count; i++)
+        all[count++] = options->tls_listen[i].endpoint;
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (!check_different(&all[i], &all[k], fault))
+                return false;
+    return true;
+}
+
 bool listeners_claim(struct options *options, struct fault *fault)
 {
+    if (!check_all_different(options, fault))
+        return false;
     for (uint32_t i = 0; i < options->dns_listen_count; i++)
         if (!socket_claim(&options->dns_listen[i], true, fault))
             return false;

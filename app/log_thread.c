@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -41,8 +42,7 @@ static bool has_given_up(struct log_thread *log)
     return clock_monotonic_ms() >= log->stop_by_ms;
 }
 
-/* Writes without ever blocking for good: a paused terminal is waited for, but not beyond the stop.
- */
+/* Waits for a slow reader, but not beyond the stop. A terminal may still block the write itself. */
 static void write_out(struct log_thread *log, const char *bytes, size_t size)
 {
     while (size > 0 && !has_given_up(log)) {
@@ -177,6 +177,11 @@ void log_thread_stop(struct log_thread *log)
         return;
     atomic_store(&log->is_stopping, true);
     (void)!write(log->wake, &one, sizeof(one));
-    (void)pthread_join(log->thread, NULL);
-    release(log);
+    /* A terminal that nobody reads may hold the thread inside write(): then it stays there, since
+     * the process is about to end. */
+    struct timespec until = { 0 };
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 2 * LAST_WORDS_MS / 1000;
+    if (pthread_timedjoin_np(log->thread, NULL, &until) == 0)
+        release(log);
 }

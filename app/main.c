@@ -20,9 +20,9 @@ static const struct {
     { "init", COMMAND_INIT, command_init,
       "create or migrate the policy file, and say what it did" },
     { "check", COMMAND_CHECK, command_check,
-      "compile every rule and say what became of it; exit 1 if one can't hold" },
+      "compile every rule and say what became of it; exit 1 if one is invalid or refused" },
     { "explain", COMMAND_EXPLAIN, command_explain,
-      "say what happens to a host name, step by step: explain TARGET" },
+      "say what happens to a name, step by step: pinhole explain NAME[:PORT]" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -53,7 +53,7 @@ static int run_command(size_t index, char **arguments)
     struct fault fault = { 0 };
     struct options options;
     for (char **argument = arguments; *argument != NULL; argument++) {
-        if (strcmp(*argument, "--help") == 0) {
+        if (strcmp(*argument, "--help") == 0 || strcmp(*argument, "-h") == 0) {
             print_help();
             return 0;
         }
@@ -70,7 +70,7 @@ int main(int argument_count, char **arguments)
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0)
             return run_command(i, arguments + 2);
-    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help();
         return argument_count > 1 ? 0 : EXIT_USAGE;
     }

@@ -179,7 +179,9 @@ static bool read_arguments(enum command command, char **arguments, struct option
         }
         const struct option *option = find_option(command, *arguments, &value);
         if (option == NULL)
-            return usage_fault(fault, "no such option", *arguments, "pinhole --help lists them");
+            return usage_fault(fault,
+                               (*arguments)[0] == '-' ? "no such option" : "one argument too many",
+                               *arguments, "pinhole --help shows what there is");
         bool *is_given = &ret_given[option - table];
         if (*is_given && !option->is_repeatable)
             return usage_fault(fault, "the option stands twice", *arguments, "give it once");

@@ -50,7 +50,7 @@ static bool open_file(struct policy_source *source, enum database_mode mode, str
     struct migration_report report;
     policy_store_release(&source->store);
     database_close(source->database);
-    source->database = database_open(source->path, mode, fault);
+    source->database = database_open_guarded(source->path, mode, source->guard, fault);
     policy_store_init(&source->store, source->database);
     if (source->database == NULL || mode != DATABASE_CREATE ||
         database_migrate(source->database, &report, fault))
@@ -61,12 +61,13 @@ static bool open_file(struct policy_source *source, enum database_mode mode, str
 }
 
 struct policy *policy_source_open(struct policy_source *source, const char *path,
-                                  const struct policy_ports *ports, struct fault *fault)
+                                  struct database_guard *guard, const struct policy_ports *ports,
+                                  struct fault *fault)
 {
     struct policy *policy = NULL;
-    *source = (struct policy_source){ .path = path,
-                                      .ports = *ports,
-                                      .next_expiry_s = RULE_NEVER_EXPIRES };
+    *source = (struct policy_source){
+        .path = path, .guard = guard, .ports = *ports, .next_expiry_s = RULE_NEVER_EXPIRES
+    };
     source->changes = malloc(POLICY_STORE_CHANGES_MAX * sizeof(*source->changes));
     if (source->changes == NULL)
         (void)out_of_memory(fault);

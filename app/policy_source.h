@@ -7,7 +7,8 @@
 #include "policy/policy_builder.h"
 
 struct policy_source {
-    const char *path; /* borrowed */
+    const char *path;             /* borrowed */
+    struct database_guard *guard; /* borrowed; shared with the other databases of the path */
     struct policy_ports ports;
     struct database *database; /* NULL while the file can't be opened */
     struct policy_store store;
@@ -35,7 +36,8 @@ struct policy_source_next {
 /* Opens `path`, making or migrating it where need be, and loads the first policy, which the caller
  * owns. NULL with a fault; policy_source_release() is due in any case. */
 struct policy *policy_source_open(struct policy_source *source, const char *path,
-                                  const struct policy_ports *ports, struct fault *fault);
+                                  struct database_guard *guard, const struct policy_ports *ports,
+                                  struct fault *fault);
 void policy_source_release(struct policy_source *source);
 
 /* Reads what changed in the file, or expired, since the last look, and makes the policy after

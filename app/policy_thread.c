@@ -4,6 +4,7 @@
 #include "app/record_thread.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "db/database_guard.h"
 #include "db/policy_watch.h"
 
 #include <poll.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+enum { LONG_LOCK_MS = 1000 };
 
 /* The overlay folded into a new base, in the background. */
 struct merge {
@@ -26,6 +29,7 @@ struct policy_thread {
     pthread_t thread;
     bool is_started;
     struct policy_feed feed;
+    struct database_guard guard; /* of the policy file; the source's and the record thread's */
     struct policy_source source;
     struct policy_watch watch;
     struct record_thread *record;
@@ -33,6 +37,7 @@ struct policy_thread {
     struct merge merge;
     int stop; /* eventfd */
     bool is_stale;
+    int64_t busy_since_ms;                                 /* monotonic; 0: not busy */
     char stale_what[sizeof(((struct fault *)NULL)->what)]; /* what was said of it last */
 };
 
@@ -76,6 +81,31 @@ static void log_stale(struct policy_thread *thread, const struct fault *fault)
     event_log_send(&thread->log);
 }
 
+/* A short lock is part of every edit; a long one is worth a word. */
+static void note_busy(struct policy_thread *thread)
+{
+    struct fault fault = { 0 };
+    int64_t now_ms = clock_monotonic_ms();
+    if (thread->busy_since_ms == 0)
+        thread->busy_since_ms = now_ms;
+    if (now_ms - thread->busy_since_ms < LONG_LOCK_MS)
+        return;
+    fault_what(&fault, "the policy file is locked");
+    fault_where(&fault, "%s", thread->source.path);
+    fault_remedy(&fault, "another program holds it: let that finish");
+    log_stale(thread, &fault);
+}
+
+static void note_fresh(struct policy_thread *thread)
+{
+    thread->busy_since_ms = 0;
+    if (!thread->is_stale)
+        return;
+    thread->is_stale = false;
+    if (event_log_start(&thread->log, "policy_fresh") != NULL)
+        event_log_send(&thread->log);
+}
+
 /* Takes over what `next` owns. */
 static void publish(struct policy_thread *thread, struct policy_source_next *next)
 {
@@ -96,14 +126,15 @@ static void look(struct policy_thread *thread, bool is_replaced)
         policy_watch_again(&thread->watch);
         break;
     case POLICY_SOURCE_BUSY:
+        note_busy(thread);
         policy_watch_again(&thread->watch);
         break;
     case POLICY_SOURCE_CHANGED:
-        thread->is_stale = false;
+        note_fresh(thread);
         publish(thread, &next);
         break;
     case POLICY_SOURCE_SAME:
-        thread->is_stale = false;
+        note_fresh(thread);
         break;
     }
     policy_unref(latest);
@@ -120,6 +151,7 @@ static void look_if_changed(struct policy_thread *thread)
         log_stale(thread, &fault);
         break;
     case POLICY_WATCH_REPLACED:
+        policy_watch_drop_left_over_log(&thread->watch, &thread->guard);
         look(thread, true);
         break;
     case POLICY_WATCH_CHANGED:
@@ -195,6 +227,7 @@ static void release(struct policy_thread *thread)
     record_thread_stop(thread->record);
     policy_source_release(&thread->source);
     policy_watch_release(&thread->watch);
+    database_guard_release(&thread->guard);
     if (thread->stop >= 0)
         (void)close(thread->stop);
     free(thread);
@@ -208,16 +241,18 @@ struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
     if (thread == NULL)
         return NULL;
     event_log_init(&thread->log, setup->log, setup->policy_ring);
+    database_guard_init(&thread->guard);
     thread->stop = eventfd(0, EFD_CLOEXEC);
     bool is_watching = policy_watch_init(&thread->watch, setup->path);
     if (is_watching) /* what is there now is loaded right below */
         (void)policy_watch_check(&thread->watch, NULL, clock_monotonic_ms());
     struct policy *first =
         thread->stop >= 0 && is_watching
-            ? policy_source_open(&thread->source, setup->path, &setup->ports, fault)
+            ? policy_source_open(&thread->source, setup->path, &thread->guard, &setup->ports, fault)
             : NULL;
     if (first != NULL)
-        thread->record = record_thread_start(setup->path, setup->log, setup->record_ring, fault);
+        thread->record =
+            record_thread_start(setup->path, &thread->guard, setup->log, setup->record_ring, fault);
     if (thread->record == NULL) {
         policy_unref(first);
         release(thread);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25 };
+enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 50, QUIET_MAX_MS = 2000 };
 
 struct job {
     struct job *next;
@@ -20,6 +20,7 @@ struct job {
 struct record_thread {
     pthread_t thread;
     const char *path;
+    struct database_guard *guard;
     struct event_log log;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -150,7 +151,8 @@ static void tidy_up(struct record_thread *thread, struct database *database)
 static void run_jobs(struct record_thread *thread, struct job *job)
 {
     struct fault fault = { 0 };
-    struct database *database = database_open(thread->path, DATABASE_READ_WRITE, &fault);
+    struct database *database =
+        database_open_guarded(thread->path, DATABASE_READ_WRITE, thread->guard, &fault);
     if (database == NULL)
         log_failure(thread, &fault);
     for (; job != NULL; job = take_job(thread, RETRY_MS)) {
@@ -164,12 +166,31 @@ static void run_jobs(struct record_thread *thread, struct job *job)
     event_log_tell_left_out(&thread->log, clock_monotonic_ms());
 }
 
+/* Waits until no job came for QUIET_MS, but not for ever: a shell without a timeout that types
+ * edits in a row should not be told that the file is locked because we write in between. */
+static void wait_until_quiet(struct record_thread *thread)
+{
+    int64_t latest_ms = clock_monotonic_ms() + QUIET_MAX_MS;
+    struct job **last = NULL;
+    (void)pthread_mutex_lock(&thread->lock);
+    while (last != thread->last && !thread->is_stopping && clock_monotonic_ms() < latest_ms) {
+        struct timespec until = monotonic_in(QUIET_MS);
+        int waited = 0;
+        last = thread->last;
+        while (last == thread->last && !thread->is_stopping && waited == 0)
+            waited = pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
+    }
+    (void)pthread_mutex_unlock(&thread->lock);
+}
+
 static void *run(void *context)
 {
     struct record_thread *thread = context;
     struct job *job;
-    while ((job = take_job(thread, -1)) != NULL)
+    while ((job = take_job(thread, -1)) != NULL) {
+        wait_until_quiet(thread);
         run_jobs(thread, job);
+    }
     return NULL;
 }
 
@@ -184,7 +205,8 @@ static void release(struct record_thread *thread)
     free(thread);
 }
 
-struct record_thread *record_thread_start(const char *path, struct log_thread *log, uint32_t ring,
+struct record_thread *record_thread_start(const char *path, struct database_guard *guard,
+                                          struct log_thread *log, uint32_t ring,
                                           struct fault *fault)
 {
     pthread_condattr_t monotonic;
@@ -193,6 +215,7 @@ struct record_thread *record_thread_start(const char *path, struct log_thread *l
     if (thread == NULL)
         return NULL;
     thread->path = path;
+    thread->guard = guard;
     thread->last = &thread->first;
     event_log_init(&thread->log, log, ring);
     (void)pthread_mutex_init(&thread->lock,

@@ -4,10 +4,13 @@
 #include "app/event_log.h"
 #include "policy/policy_builder.h"
 
+struct database_guard;
 struct record_thread;
 
-/* Starts the thread for the policy file at `path`, which is borrowed. NULL with a fault. */
-struct record_thread *record_thread_start(const char *path, struct log_thread *log, uint32_t ring,
+/* Starts the thread for the policy file at `path`, which is borrowed, as is the `guard` that it
+ * shares with the other databases of the path. NULL with a fault. */
+struct record_thread *record_thread_start(const char *path, struct database_guard *guard,
+                                          struct log_thread *log, uint32_t ring,
                                           struct fault *fault);
 
 /* Any thread: the state of these rules may differ now; `ids` NULL: that of any rule. `policy` says

@@ -11,6 +11,11 @@ struct text text_in(char *buffer, size_t capacity)
     return (struct text){ buffer, 0, capacity, false };
 }
 
+struct text text_behind(char *buffer, size_t capacity)
+{
+    return (struct text){ buffer, strlen(buffer), capacity, false };
+}
+
 void text_add_bytes(struct text *text, const void *bytes, size_t size)
 {
     size_t left = text->capacity - text->size - 1;

@@ -15,6 +15,8 @@ struct text {
 
 /* An empty text in `buffer` of `capacity` bytes (at least 1). */
 struct text text_in(char *buffer, size_t capacity);
+/* Goes on behind the text that stands in `buffer`, which ends in NUL. */
+struct text text_behind(char *buffer, size_t capacity);
 
 void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *bytes, size_t size);

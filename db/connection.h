@@ -12,9 +12,11 @@ struct database {
     sqlite3 *connection; /* NULL: asleep */
     char *path;
     enum database_mode mode;
-    int wait_ms;            /* for locks; 0 but at the start */
-    bool may_create;        /* only at the start: a file that vanishes is not made anew */
-    bool takes_any_version; /* until it was migrated */
+    struct database_guard *guard; /* borrowed; may be NULL */
+    bool has_entered;             /* and not left it */
+    int wait_ms;                  /* for locks; 0 but at the start */
+    bool may_create;              /* only at the start: a file that vanishes is not made anew */
+    bool takes_any_version;       /* until it was migrated */
     bool is_read_only;
     bool is_frozen; /* opened immutable: reads the file as it was then, so it must be opened anew to
                        see edits */
@@ -31,6 +33,9 @@ void database_set_wait(struct database *database, int wait_ms);
 
 /* What SQLite's result code `code` means to a person, for the last call on the connection. */
 enum database_status database_explain(struct database *database, int code, struct fault *ret_fault);
+
+/* The same for a file that another took the place of. */
+enum database_status database_explain_replaced(struct database *database, struct fault *ret_fault);
 
 /* Begins a read transaction: all until database_end() is seen as of one moment. */
 enum database_status database_begin_read(struct database *database, struct fault *ret_fault);

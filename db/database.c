@@ -1,19 +1,25 @@
 /* db/database.c - one connection to the policy file. */
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
 #include "db/connection.h"
+#include "db/database_guard.h"
 #include "db/migrations.h"
 #include "db/policy_file.h"
 #include "db/statement.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_AT_START_MS = 1000, QUIET_BEFORE_EMPTYING_MS = 200, URI_BYTES = 3 * PATH_MAX + 64 };
+enum {
+    WAIT_AT_START_MS = 1000,
+    URI_BYTES = 3 * PATH_MAX + 64,
+    SMALLEST_DATABASE_BYTES =
+        512, /* one page of the smallest size (SQLite, "Database File Format" 1.3.2) */
+};
 
 enum database_status database_explain(struct database *database, int code, struct fault *ret_fault)
 {
@@ -52,6 +58,14 @@ enum database_status database_explain(struct database *database, int code, struc
                                 "Pinhole policy");
     }
     return DATABASE_FAILED;
+}
+
+enum database_status database_explain_replaced(struct database *database, struct fault *ret_fault)
+{
+    fault_what(ret_fault, "the policy file was replaced while it was in use");
+    fault_where(ret_fault, "%s", database->path);
+    fault_remedy(ret_fault, "try again");
+    return DATABASE_BUSY;
 }
 
 bool database_has_moved(struct database *database)
@@ -96,11 +110,19 @@ static enum database_status explain_missing(const struct database *database,
     return DATABASE_FAILED;
 }
 
-/* Refuses at once what SQLite would only fail on later, with fewer words. */
-static enum database_status check_path(struct database *database, bool *ret_exists,
-                                       struct fault *ret_fault)
+/* An empty file is an empty database. Made here and not by SQLite, so that it can be looked at
+ * before it is opened. */
+static bool make_file(const char *path)
 {
-    char folder[PATH_MAX];
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (file >= 0)
+        (void)close(file);
+    return file >= 0;
+}
+
+/* Refuses at once what SQLite would only fail on later, with fewer words. */
+static enum database_status check_path(struct database *database, struct fault *ret_fault)
+{
     struct stat status;
     bool exists = stat(database->path, &status) == 0;
     if (exists && !S_ISREG(status.st_mode)) {
@@ -109,6 +131,9 @@ static enum database_status check_path(struct database *database, bool *ret_exis
         fault_remedy(ret_fault, "name a file with --db");
         return DATABASE_FAILED;
     }
+    if (exists && status.st_size > 0 && status.st_size < SMALLEST_DATABASE_BYTES)
+        return database_explain(database, SQLITE_NOTADB,
+                                ret_fault); /* SQLite would take it for empty */
     if (!exists && errno != ENOENT && errno != ENOTDIR) {
         fault_what(ret_fault, "can't look at the policy file (%s)", strerror(errno));
         fault_where(ret_fault, "%s", database->path);
@@ -121,26 +146,22 @@ static enum database_status check_path(struct database *database, bool *ret_exis
         fault_remedy(ret_fault, "let user id %u read it", (unsigned)geteuid());
         return DATABASE_FAILED;
     }
-    if (!exists && (!database->may_create || !policy_file_folder(database->path, folder) ||
-                    access(folder, W_OK | X_OK) != 0))
+    if (!exists && (!database->may_create || !make_file(database->path)))
         return explain_missing(database, ret_fault);
-    *ret_exists = exists;
     return DATABASE_OK;
 }
 
 /* Where nothing can be written, SQLite must be told to do without locks and log (immutable). But
  * commits that still lie in the log would then be overlooked, so with a log beside it the file is
  * opened to be read with it. */
-static int open_connection(struct database *database, bool exists)
+static int open_connection(struct database *database, const struct policy_file_look *look)
 {
     char uri[URI_BYTES];
-    struct policy_file_look look = policy_file_look(database->path);
-    bool is_writable = !exists || policy_file_is_writable(database->path);
+    bool is_writable = policy_file_is_writable(database->path);
     int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= is_writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    flags |= is_writable && database->may_create ? SQLITE_OPEN_CREATE : 0;
     database->is_read_only = !is_writable || database->mode == DATABASE_READ;
-    database->is_frozen = !is_writable && look.log_size_bytes == 0;
+    database->is_frozen = !is_writable && look->log_size_bytes == 0;
     make_uri(database->path, database->is_frozen ? "?immutable=1" : "", uri);
     return sqlite3_open_v2(uri, &database->connection, flags, NULL);
 }
@@ -185,25 +206,46 @@ static enum database_status check_version(struct database *database, struct faul
     return DATABASE_FAILED;
 }
 
+/* Opens the file that `look` shows, and no other that took its place meanwhile. */
+static enum database_status open_as_seen(struct database *database,
+                                         const struct policy_file_look *look,
+                                         struct fault *ret_fault)
+{
+    int code = open_connection(database, look);
+    if (code != SQLITE_OK)
+        return database_explain(database, code, ret_fault);
+    struct policy_file_look now = policy_file_look(database->path);
+    if (!policy_file_is_same(look, &now) || database_has_moved(database))
+        return database_explain_replaced(database, ret_fault);
+    code = configure(database);
+    return code == SQLITE_OK ? check_version(database, ret_fault)
+                             : database_explain(database, code, ret_fault);
+}
+
 enum database_status database_wake(struct database *database, struct fault *ret_fault)
 {
-    bool exists = false;
     if (database->connection != NULL)
         return DATABASE_OK;
-    enum database_status status = check_path(database, &exists, ret_fault);
+    enum database_status status = check_path(database, ret_fault);
     if (status != DATABASE_OK)
         return status;
-    int code = open_connection(database, exists);
-    if (code == SQLITE_OK)
-        code = configure(database);
-    status = code == SQLITE_OK ? check_version(database, ret_fault)
-                               : database_explain(database, code, ret_fault);
+    struct policy_file_look look = policy_file_look(database->path);
+    if (!database_guard_enter(database->guard, &look, database->wait_ms))
+        return database_explain_replaced(database, ret_fault);
+    database->has_entered = true;
+    status = open_as_seen(database, &look, ret_fault);
     if (status != DATABASE_OK)
         database_sleep(database);
     return status;
 }
 
 struct database *database_open(const char *path, enum database_mode mode, struct fault *ret_fault)
+{
+    return database_open_guarded(path, mode, NULL, ret_fault);
+}
+
+struct database *database_open_guarded(const char *path, enum database_mode mode,
+                                       struct database_guard *guard, struct fault *ret_fault)
 {
     struct database *database = calloc(1, sizeof(*database));
     char *copy = strdup(path);
@@ -215,6 +257,7 @@ struct database *database_open(const char *path, enum database_mode mode, struct
     }
     *database = (struct database){ .path = copy,
                                    .mode = mode,
+                                   .guard = guard,
                                    .wait_ms = WAIT_AT_START_MS,
                                    .may_create = mode == DATABASE_CREATE,
                                    .takes_any_version = mode == DATABASE_CREATE };
@@ -232,15 +275,6 @@ void database_set_wait(struct database *database, int wait_ms)
     database->wait_ms = wait_ms;
     if (database->connection != NULL)
         sqlite3_busy_timeout(database->connection, wait_ms);
-}
-
-void database_close(struct database *database)
-{
-    if (database == NULL)
-        return;
-    database_sleep(database);
-    free(database->path);
-    free(database);
 }
 
 const char *database_path(const struct database *database)
@@ -275,16 +309,34 @@ static void rescue_log(sqlite3 *connection)
                                     NULL); /* or it was busy */
 }
 
-/* The last to close takes FILE-wal and FILE-shm away, unless the file was moved: SQLite looks after
- * that itself. */
+static void let_go(struct database *database)
+{
+    if (database->connection != NULL && !database->is_read_only && database_has_moved(database))
+        rescue_log(database->connection);
+    sqlite3_close(database->connection); /* NULL is fine */
+    database->connection = NULL;
+    if (database->has_entered)
+        database_guard_leave(database->guard);
+    database->has_entered = false;
+}
+
+/* SQLite's own tidying at the last close locks out everybody, readers too, for as long as the disk
+ * takes. */
 void database_sleep(struct database *database)
 {
-    if (database->connection == NULL)
+    if (database->connection != NULL)
+        sqlite3_db_config(database->connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    let_go(database);
+}
+
+void database_close(struct database *database)
+{
+    if (database == NULL)
         return;
-    if (!database->is_read_only && database_has_moved(database))
-        rescue_log(database->connection);
-    sqlite3_close(database->connection);
-    database->connection = NULL;
+    let_go(database); /* the last to close takes FILE-wal and FILE-shm away, unless the file was
+                         moved */
+    free(database->path);
+    free(database);
 }
 
 bool database_is_awake(const struct database *database)
@@ -292,39 +344,31 @@ bool database_is_awake(const struct database *database)
     return database->connection != NULL;
 }
 
-/* Nobody has written to the log for a while (or its clock is not ours). */
-static bool log_is_quiet(sqlite3 *connection)
+/* A passive checkpoint copies without holding anybody up. Only when it left nothing to copy is the
+ * log emptied, because that holds up writers, if for some hundred microseconds. */
+static bool empty_log(sqlite3 *connection)
 {
-    struct stat log;
-    const char *path = sqlite3_filename_wal(sqlite3_db_filename(connection, "main"));
-    if (stat(path, &log) != 0)
-        return true;
-    int64_t age_ms =
-        clock_realtime_ms() - (log.st_mtim.tv_sec * 1000 + log.st_mtim.tv_nsec / 1000000);
-    return age_ms < 0 || age_ms >= QUIET_BEFORE_EMPTYING_MS;
-}
-
-/* A passive checkpoint copies without holding anybody up. Emptying the log holds up writers, if for
- * some hundred microseconds: a shell that has no timeout, in a row of edits, would now and then be
- * told that the file is locked. */
-bool database_checkpoint(struct database *database)
-{
-    struct fault unused;
     int frames = 0, copied = 0;
-    if (database->is_read_only)
-        return true;
-    if (database_wake(database, &unused) != DATABASE_OK)
-        return false;
-    if (database_has_moved(database)) {
-        database_sleep(database);
-        return false;
-    }
-    sqlite3 *connection = database->connection;
     int code =
         sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
-    if (code != SQLITE_OK || copied < frames || !log_is_quiet(connection) ||
-        database_has_moved(database))
+    if (code != SQLITE_OK || copied < frames)
         return false;
     return sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
            SQLITE_OK;
+}
+
+bool database_checkpoint(struct database *database)
+{
+    struct fault unused;
+    if (database->is_read_only)
+        return true;
+    if (policy_file_look(database->path).log_size_bytes == 0) {
+        database_sleep(database);
+        return true;
+    }
+    if (database_wake(database, &unused) != DATABASE_OK)
+        return false;
+    bool is_empty = !database_has_moved(database) && empty_log(database->connection);
+    database_sleep(database);
+    return is_empty;
 }

@@ -1,17 +1,17 @@
-/* db/database.h - one connection to the policy file, opened when it is needed and let go when it is
- * not.
+/* db/database.h - one connection to the policy file, opened for each use and let go at once.
  *
  * In WAL mode whoever has the file open also has FILE-wal and FILE-shm open, and finds those by
  * name alone. If a person replaces the file by `mv` meanwhile, the next opener of the new file
- * meets the old file's log: it reads "database disk image is malformed", or its commits are thrown
- * away with the old log (both were seen). SQLite can't be told otherwise, so the rule here is that
- * nobody is connected while nothing happens: a database is awake (a connection is open) or asleep
- * (none is), falls asleep soon after the last edit, and wakes by itself when it is used.
+ * meets the old file's: it reads "database disk image is malformed", its commits are thrown away
+ * with the old log, or pages of the old file become pages of the new one (all of these were seen).
+ * SQLite can't be told otherwise, so nobody here stays connected while nothing happens: a database
+ * is awake (connected) or asleep, and wakes by itself when it is used. Who writes empties the log
+ * at once.
  *
- * What is safe: `mv` and a symlink swap at any time when nobody has written for about half a
- * second. What is not: replacing the file while somebody, Pinhole or a shell, is in the middle of a
- * write to it, or keeps it open in a shell. Nothing here writes to, or takes anything from, a file
- * that has been moved away from its path.
+ * What is safe: `mv` and a symlink swap at any time when nobody has written for some tens of
+ * milliseconds. What is not: replacing the file while somebody, Pinhole or a shell, is in the
+ * middle of a write to it, or keeps it open in a shell. Nothing here writes to, or takes anything
+ * from, a file that has been moved away from its path.
  *
  * A database belongs to one thread at a time. Nothing waits for a lock but database_open() and
  * database_migrate(). */
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 struct database;
+struct database_guard;
 struct fault;
 
 enum database_mode {
@@ -41,7 +42,14 @@ enum database_status {
  * is opened all the same, and reads as it was when it was opened. NULL sets `*ret_fault`. */
 struct database *database_open(const char *path, enum database_mode mode, struct fault *ret_fault);
 
-/* Lets go of the file, also of one that was replaced: that one is left as it is. NULL is fine. */
+/* The same, for a process in which several threads have a database of `path`: they share `guard`,
+ * which is borrowed for the database's life. While another thread is connected to a file that was
+ * replaced since, this waits about a second, and what wakes the database later is DATABASE_BUSY. */
+struct database *database_open_guarded(const char *path, enum database_mode mode,
+                                       struct database_guard *guard, struct fault *ret_fault);
+
+/* Lets go of the file for good; who is the last leaves no other file beside it. One that was
+ * replaced is left as it is. NULL is fine. */
 void database_close(struct database *database);
 
 /* As given to database_open(); lives as long as the database. */
@@ -50,13 +58,13 @@ const char *database_path(const struct database *database);
 /* File or folder can't be written (or it was opened to read): nothing will be. */
 bool database_is_read_only(const struct database *database);
 
-/* Asleep until its next use. */
+/* Asleep until its next use. Waits for nothing and locks nobody out, so FILE-wal and FILE-shm stay
+ * as they are; an empty FILE-wal does no harm to a file that replaces this one. */
 void database_sleep(struct database *database);
 bool database_is_awake(const struct database *database);
 
-/* Brings what was committed from FILE-wal into the file and, once nobody has written for 200 ms,
- * empties FILE-wal; nobody has to wait. True when nothing is left in there; false when it is too
- * early, or somebody is reading or writing: try again later. Call it soon after each edit and until
- * it is true: from the first call on the file is whole by itself. May wait for the disk, so it is
- * not for the thread that enforces. Always true for a read-only database. */
+/* Brings what was committed from FILE-wal into the file and empties FILE-wal; nobody has to wait.
+ * True when nothing is left in there; false when somebody is reading or writing: try again soon,
+ * because until then the file is not safely replaced. May wait for the disk, so it is not for the
+ * thread that enforces. Always true for a read-only database. The database sleeps afterwards. */
 bool database_checkpoint(struct database *database);

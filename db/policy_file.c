@@ -7,23 +7,53 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int64_t changed_at_ns(const struct stat *status)
+static int64_t nanoseconds(struct timespec time)
 {
-    return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+enum { LOG_PATH_BYTES = PATH_MAX + 8 };
+
+/* SQLite keeps the log beside the file, not beside a symlink. False where there is no file. */
+static bool name_beside(const char *path, const char *suffix, char ret_path[LOG_PATH_BYTES])
+{
+    char real_path[PATH_MAX];
+    if (realpath(path, real_path) == NULL)
+        return false;
+    (void)snprintf(ret_path, LOG_PATH_BYTES, "%s%s", real_path, suffix);
+    return true;
 }
 
 static void look_at_log(const char *path, struct policy_file_look *look)
 {
-    char real_path[PATH_MAX], log_path[PATH_MAX + 8];
+    char log_path[LOG_PATH_BYTES];
     struct stat status;
-    if (realpath(path, real_path) ==
-        NULL) /* SQLite keeps the log beside the file, not beside a symlink */
+    if (!name_beside(path, "-wal", log_path) || stat(log_path, &status) != 0)
         return;
-    (void)snprintf(log_path, sizeof(log_path), "%s-wal", real_path);
-    if (stat(log_path, &status) != 0 || status.st_size == 0)
+    look->log_inode = status.st_ino;
+    look->log_placed_at_ns = nanoseconds(status.st_ctim);
+    if (status.st_size == 0)
         return;
     look->log_size_bytes = status.st_size;
-    look->log_changed_at_ns = changed_at_ns(&status);
+    look->log_changed_at_ns = nanoseconds(status.st_mtim);
+}
+
+void policy_file_remove_log(const char *path)
+{
+    static const char *const suffixes[] = { "-wal", "-shm" };
+    char beside[LOG_PATH_BYTES];
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+        if (name_beside(path, suffixes[i], beside))
+            (void)unlink(beside); /* one that is not there is as good */
+}
+
+bool policy_file_log_is_left_over(const struct policy_file_look *before,
+                                  const struct policy_file_look *now)
+{
+    if (!before->exists || !now->exists || policy_file_is_same(before, now) ||
+        now->log_size_bytes == 0)
+        return false;
+    return now->log_inode == before->log_inode || now->log_placed_at_ns <= now->placed_at_ns;
 }
 
 struct policy_file_look policy_file_look(const char *path)
@@ -36,7 +66,8 @@ struct policy_file_look policy_file_look(const char *path)
     look.device = status.st_dev;
     look.inode = status.st_ino;
     look.size_bytes = status.st_size;
-    look.changed_at_ns = changed_at_ns(&status);
+    look.changed_at_ns = nanoseconds(status.st_mtim);
+    look.placed_at_ns = nanoseconds(status.st_ctim);
     look_at_log(path, &look);
     return look;
 }

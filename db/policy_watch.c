@@ -1,19 +1,25 @@
 /* db/policy_watch.c - noticing edits of the policy file. */
 #include "db/policy_watch.h"
 #include "db/connection.h"
+#include "db/database_guard.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* Edits come in bursts; opening and closing between them would only get in their way. */
-enum { QUIET_BEFORE_SLEEP_MS = 250 };
+/* Two writes within one tick of the clock that stamps files look like one. And reading wakes the
+ * descriptor itself, by what SQLite does to FILE-shm: without a pause, one edit would be read over
+ * and over. */
+enum { PAUSE_MS = 20 };
 
 /* Whoever writes what was observed empties the log soon after an edit. A shell that was in the way
  * then may have left it full; waiting for the disk does no harm once nobody has edited for so long.
  */
 enum { QUIET_BEFORE_CHECKPOINT_MS = 2000, CHECKPOINT_INTERVAL_MS = 1000 };
+
+/* How long another thread may take to let go of a file that was replaced. */
+enum { WAIT_FOR_OTHERS_MS = 1000 };
 
 static void watch_folder(int descriptor, const char *folder)
 {
@@ -77,50 +83,49 @@ static void drain(int descriptor)
         ;
 }
 
-/* Nobody wrote since the last check. Goes on reading while a commit may be on its way; sleeps when
- * none can be. */
+/* Nobody wrote since the last check. Goes on reading while a commit may be on its way. */
 static enum policy_watch_answer check_same(struct policy_watch *watch, struct database *database,
                                            int64_t now_ms)
 {
-    bool is_awake = database != NULL && database_is_awake(database);
+    if ((watch->is_settled && !watch->must_repeat) || now_ms - watch->answered_at_ms < PAUSE_MS)
+        return POLICY_WATCH_UNCHANGED;
     bool is_log_empty = watch->seen.log_size_bytes == 0;
-    if (watch->must_repeat || (is_awake && !watch->is_last_read)) {
-        watch->must_repeat = false;
-        watch->is_last_read = is_log_empty && now_ms - watch->seen_at_ms >= QUIET_BEFORE_SLEEP_MS;
-        if (is_awake && !is_log_empty && now_ms >= watch->checkpoint_at_ms) {
-            (void)database_checkpoint(database); /* or later: the next check tells */
-            watch->checkpoint_at_ms = now_ms + CHECKPOINT_INTERVAL_MS;
-        }
-        return POLICY_WATCH_CHANGED;
+    watch->must_repeat = false;
+    watch->is_settled = is_log_empty;
+    watch->answered_at_ms = now_ms;
+    if (database != NULL && !is_log_empty && now_ms >= watch->checkpoint_at_ms) {
+        (void)database_checkpoint(database); /* or later: the next check tells */
+        watch->checkpoint_at_ms = now_ms + CHECKPOINT_INTERVAL_MS;
     }
-    if (is_awake)
-        database_sleep(database);
-    return POLICY_WATCH_UNCHANGED;
+    return POLICY_WATCH_CHANGED;
+}
+
+void policy_watch_drop_left_over_log(struct policy_watch *watch, struct database_guard *guard)
+{
+    if (!watch->has_left_over_log || !database_guard_enter(guard, &watch->seen, WAIT_FOR_OTHERS_MS))
+        return;
+    policy_file_remove_log(watch->path);
+    database_guard_leave(guard);
+    watch->has_left_over_log = false;
 }
 
 enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
                                             int64_t now_ms)
 {
-    enum policy_watch_answer answer;
     drain(watch->descriptor);
     struct policy_file_look look = policy_file_look(watch->path);
-    if (policy_file_look_equal(&look, &watch->seen)) {
-        answer = look.exists ? check_same(watch, database, now_ms) : POLICY_WATCH_GONE;
-    } else {
-        answer = !look.exists                               ? POLICY_WATCH_GONE
-                 : policy_file_is_same(&look, &watch->seen) ? POLICY_WATCH_CHANGED
-                                                            : POLICY_WATCH_REPLACED;
-        watch->seen = look;
-        watch->seen_at_ms = now_ms;
-        watch->checkpoint_at_ms = now_ms + QUIET_BEFORE_CHECKPOINT_MS;
-        watch->is_last_read = watch->must_repeat = false;
-    }
-    if (answer == POLICY_WATCH_REPLACED)
-        watch_folders(watch);
-    /* What is read through a frozen connection is as old as the connection; one of a lost file
-     * would only lead there. */
-    bool is_stale = answer == POLICY_WATCH_GONE || answer == POLICY_WATCH_REPLACED;
-    if (database != NULL && (is_stale || (database->is_frozen && answer == POLICY_WATCH_CHANGED)))
-        database_sleep(database);
-    return answer;
+    if (policy_file_look_equal(&look, &watch->seen))
+        return look.exists ? check_same(watch, database, now_ms) : POLICY_WATCH_GONE;
+    bool is_same_file = policy_file_is_same(&look, &watch->seen);
+    watch->has_left_over_log = policy_file_log_is_left_over(&watch->seen, &look);
+    watch->seen = look;
+    watch->answered_at_ms = now_ms;
+    watch->checkpoint_at_ms = now_ms + QUIET_BEFORE_CHECKPOINT_MS;
+    watch->is_settled = watch->must_repeat = false;
+    if (!look.exists)
+        return POLICY_WATCH_GONE;
+    if (is_same_file)
+        return POLICY_WATCH_CHANGED;
+    watch_folders(watch);
+    return POLICY_WATCH_REPLACED;
 }

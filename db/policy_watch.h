@@ -1,4 +1,4 @@
-/* db/policy_watch.h - noticing edits of the policy file, and letting go of it when they are over.
+/* db/policy_watch.h - noticing edits of the policy file.
  *
  * A descriptor wakes the caller at once where the system can (inotify on the file's folder); a
  * check every POLICY_WATCH_INTERVAL_MS finds the same without. What a check compares is the file
@@ -26,12 +26,11 @@ struct policy_watch {
     char *path;
     int descriptor; /* poll it for reading; -1: none, rely on the interval */
     struct policy_file_look seen;
-    int64_t seen_at_ms; /* monotonic: when `seen` last changed */
-    int64_t
-        checkpoint_at_ms; /* monotonic: when the log is to be emptied, if nobody else has by then */
-    bool is_last_read;    /* the last CHANGED was of an empty log, so nothing can be on its way any
-                             more */
+    int64_t answered_at_ms;   /* monotonic: when a check last answered anything but UNCHANGED */
+    int64_t checkpoint_at_ms; /* monotonic: when the log is emptied if nobody else has by then */
+    bool is_settled; /* what was seen last has been read, and nothing more can be on its way */
     bool must_repeat;
+    bool has_left_over_log; /* the last REPLACED left one behind */
 };
 
 /* Watches `path`, which is copied, from now on: what is read after this misses no later edit. False
@@ -40,9 +39,17 @@ bool policy_watch_init(struct policy_watch *watch, const char *path);
 void policy_watch_release(struct policy_watch *watch);
 
 /* What happened to the file since the last check, as of `now_ms` (monotonic). `database` is the
- * caller's connection to it, or NULL while it has none; it is put to sleep when all is quiet. */
+ * caller's, or NULL while it has none; where a log was left full for seconds, it is emptied through
+ * it. */
 enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
                                             int64_t now_ms);
+
+struct database_guard;
+
+/* After REPLACED, and before the new file is opened: takes away a write-ahead log that the old file
+ * left behind, once nobody in this process is connected to the old file. `guard` is the one that
+ * its databases share. */
+void policy_watch_drop_left_over_log(struct policy_watch *watch, struct database_guard *guard);
 
 /* Whoever could not read what the last check spoke of calls this: the next check answers at least
  * CHANGED. */

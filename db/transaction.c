@@ -1,5 +1,4 @@
 /* db/transaction.c - reading and writing as of one moment, and never a file that was replaced. */
-#include "base/fault.h"
 #include "db/connection.h"
 #include "db/statement.h"
 
@@ -10,10 +9,7 @@ static enum database_status replaced(struct database *database, struct fault *re
         (void)sqlite3_exec(database->connection, "ROLLBACK", NULL, NULL,
                            NULL); /* there is nothing to lose */
     database_sleep(database);
-    fault_what(ret_fault, "the policy file was replaced while it was in use");
-    fault_where(ret_fault, "%s", database->path);
-    fault_remedy(ret_fault, "try again");
-    return DATABASE_BUSY;
+    return database_explain_replaced(database, ret_fault);
 }
 
 static enum database_status begin(struct database *database, const char *sql,

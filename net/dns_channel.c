@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUERY_TIMEOUT_MS = 1500, QUERY_TRIES = 2 };
+/* c-ares walks all its queries to find the next deadline, and has 65,536 ids; a client may cause
+ * many queries. */
+enum { QUERY_TIMEOUT_MS = 1500, QUERY_TRIES = 2, LOOKUPS_MAX = 2000 };
 
 struct dns_watch { /* one socket of c-ares */
     struct dns_watch *next;
@@ -26,6 +28,7 @@ struct dns_channel {
     ares_channel ares;
     struct dns_watch *watches;
     struct dns_lookup *finished; /* waiting to be told to their callers */
+    uint32_t lookup_count;       /* that c-ares has not ended yet */
     bool is_closing;
 };
 
@@ -62,10 +65,10 @@ static void schedule(struct dns_channel *channel)
         (void)uv_timer_start(&channel->timer, on_timer, 0, 0);
         return;
     }
+    if (uv_is_active((uv_handle_t *)&channel->timer))
+        return; /* it fires no later than any query that was added since */
     wait = ares_timeout(channel->ares, NULL, &buffer);
-    if (wait == NULL)
-        (void)uv_timer_stop(&channel->timer);
-    else
+    if (wait != NULL)
         (void)uv_timer_start(&channel->timer, on_timer,
                              (uint64_t)wait->tv_sec * 1000 + (uint64_t)wait->tv_usec / 1000 + 1, 0);
 }
@@ -292,6 +295,7 @@ static void on_addresses(void *context, int status, int timeouts, struct ares_ad
 {
     struct dns_lookup *lookup = context;
     (void)timeouts;
+    lookup->channel->lookup_count--;
     lookup->result.status = status_of(status);
     for (struct ares_addrinfo_node *node = answer != NULL ? answer->nodes : NULL; node != NULL;
          node = node->ai_next)
@@ -311,10 +315,12 @@ struct dns_lookup *dns_channel_lookup(struct dns_channel *channel, const char *n
     char absolute[260];
     struct text text = text_in(absolute, sizeof(absolute));
     struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC };
-    struct dns_lookup *lookup = calloc(1, sizeof(*lookup));
+    struct dns_lookup *lookup =
+        channel->lookup_count < LOOKUPS_MAX ? calloc(1, sizeof(*lookup)) : NULL;
     if (lookup == NULL)
         return NULL;
     *lookup = (struct dns_lookup){ .channel = channel, .on_done = on_done, .context = context };
+    channel->lookup_count++;
     text_add_format(&text, "%s.", name);
     ares_getaddrinfo(channel->ares, absolute, NULL, &hints, on_addresses, lookup);
     schedule(channel);

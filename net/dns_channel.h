@@ -38,7 +38,8 @@ struct dns_channel *dns_channel_new(uv_loop_t *loop, const struct endpoint *serv
  * is fine. */
 void dns_channel_free(struct dns_channel *channel);
 
-/* Looks up IPv6 and IPv4 addresses of `name` (dotted text, no final dot). NULL when out of memory.
+/* Looks up IPv6 and IPv4 addresses of `name` (dotted text, no final dot). NULL when out of memory,
+ * or when too many look-ups are under way.
  * The lookup is the channel's; the pointer is valid until the callback or the cancel. */
 struct dns_lookup *dns_channel_lookup(struct dns_channel *channel, const char *name,
                                       dns_lookup_fn on_done, void *context);

@@ -10,6 +10,12 @@
 #include <unistd.h>
 
 /* Room for a burst of queries while a worker is busy with its batch. */
+enum {
+    KEEPALIVE_IDLE_S = 60,
+    KEEPALIVE_INTERVAL_S = 15,
+    KEEPALIVE_PROBES = 4,
+    RESERVED_DESCRIPTORS = 32
+};
 enum { UDP_RECEIVE_BUFFER_BYTES = 4 << 20, LISTEN_BACKLOG = 4096, CLAIM_ATTEMPTS = 32 };
 
 static void describe(const struct endpoint *endpoint, struct fault *fault)
@@ -135,6 +141,13 @@ bool socket_address_is_local(const struct ip_address *address)
     return true;
 }
 
+bool socket_is_in_reserve(int descriptor)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+           (rlim_t)descriptor + RESERVED_DESCRIPTORS >= limit.rlim_cur;
+}
+
 int socket_connect(const struct endpoint *endpoint)
 {
     struct sockaddr_storage address;
@@ -142,7 +155,9 @@ int socket_connect(const struct endpoint *endpoint)
     int descriptor = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return -1;
-    if (connect(descriptor, (struct sockaddr *)&address, size) == 0 || errno == EINPROGRESS)
+    if (socket_is_in_reserve(descriptor))
+        errno = EMFILE;
+    else if (connect(descriptor, (struct sockaddr *)&address, size) == 0 || errno == EINPROGRESS)
         return descriptor;
     int error = errno;
     (void)close(descriptor);
@@ -155,6 +170,21 @@ int socket_error(int descriptor)
     int error = 0;
     socklen_t size = sizeof(error);
     return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+void socket_set_keepalive(int descriptor)
+{
+    static const struct {
+        int level, option, value;
+    } rows[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
+        { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S },
+        { IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        (void)setsockopt(descriptor, rows[i].level, rows[i].option, &rows[i].value,
+                         sizeof(rows[i].value)); /* these options take any such value */
 }
 
 void socket_set_no_delay(int descriptor)

@@ -22,8 +22,16 @@ bool socket_address_is_local(const struct ip_address *address);
 
 /* Starts a non-blocking connection. Returns the descriptor, or -1 with errno. */
 int socket_connect(const struct endpoint *endpoint);
+/* True for a descriptor so close to the limit that it must be given back: the last ones are kept
+ * for whoever reads the policy, so that clients who use all others up can't keep an edit from
+ * coming into force. */
+bool socket_is_in_reserve(int descriptor);
 /* 0, or the errno with which a connection attempt ended. */
 int socket_error(int descriptor);
+
+/* Has the kernel ask after a silent peer, so that one that vanished does not keep its connection
+ * for ever. A listener passes it on to what it accepts (tcp(7)). */
+void socket_set_keepalive(int descriptor);
 
 /* Sends small writes at once: TLS handshakes are many small flights. Failure only costs latency. */
 void socket_set_no_delay(int descriptor);

@@ -147,8 +147,7 @@ static bool find_group(const struct rule_row *row, const struct rule_context *co
 static bool read_clients(const struct rule_row *row, const struct rule_context *context,
                          struct compiled_rule *rule, struct rule_outcome *outcome)
 {
-    struct text reason = text_in(outcome->reason, sizeof(outcome->reason));
-    reason.size = strlen(outcome->reason);
+    struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
     if (find_group(row, context, &rule->group)) {
         if (context->groups != NULL && !client_groups_has_network(context->groups, rule->group))
             text_add_format(&reason,

@@ -29,7 +29,7 @@ Pinhole serves policy.db in this terminal; Ctrl-C stops it. In another one, here
   Why, step by step:
     $pinhole explain --db policy.db example.org
 
-  Allow it; it holds from the next question on:
+  Allow it; that holds within a tenth of a second:
     sqlite3 -cmd '.timeout 2000' policy.db "INSERT INTO rule (target) VALUES ('example.org')"
 
 EOT

@@ -1,11 +1,10 @@
 /* sni-gate/gate.c - accepting connections. */
 #include "sni-gate/gate.h"
+#include "net/socket.h"
 #include "sni-gate/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,7 +16,6 @@ enum {
 };
 
 /* A client that vanished is found out within two minutes; one that is idle may stay. */
-enum { KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 15, KEEPALIVE_PROBES = 4 };
 
 struct listener {
     LIST_ENTRY(listener) listeners;
@@ -184,7 +182,8 @@ static enum accept_outcome accept_one(struct listener *listener)
     int descriptor = accept_client(listener, &arrival);
     if (descriptor < 0)
         return judge_failure(listener, errno);
-    if (!session_start(&listener->gate->sessions, descriptor, &arrival))
+    if (socket_is_in_reserve(descriptor) ||
+        !session_start(&listener->gate->sessions, descriptor, &arrival))
         turn_away(listener->gate, descriptor, &arrival);
     return ACCEPT_AGAIN;
 }
@@ -211,23 +210,6 @@ static void on_listener_ready(struct socket_watch *watch, uint32_t events)
 
 /* Listeners */
 
-/* What accepted sockets inherit (tcp(7)). Without it a vanished client would keep its connection
- * for ever. */
-static void set_keepalive(int descriptor)
-{
-    static const struct {
-        int level, option, value;
-    } rows[] = {
-        { SOL_SOCKET, SO_KEEPALIVE, 1 },
-        { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
-        { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S },
-        { IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        (void)setsockopt(descriptor, rows[i].level, rows[i].option, &rows[i].value,
-                         sizeof(rows[i].value)); /* these options take any such value */
-}
-
 int gate_listen(struct gate *gate, int descriptor, uint16_t port)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
@@ -235,7 +217,7 @@ int gate_listen(struct gate *gate, int descriptor, uint16_t port)
     if (listener != NULL) {
         listener->gate = gate;
         listener->port = port;
-        set_keepalive(descriptor);
+        socket_set_keepalive(descriptor);
         error = socket_watch_start(gate->sessions.poller, &listener->watch, descriptor,
                                    on_listener_ready);
     }

@@ -127,6 +127,7 @@ static bool start_attempt(struct upstream_request *request)
         return false;
     }
     request->failure = REASON_UPSTREAM_CONNECT_FAILED;
+    socket_set_keepalive(descriptor);
     if (socket_watch_start(request->upstream->poller, &request->server, descriptor,
                            on_server_ready) != 0) {
         close(descriptor);

@@ -142,6 +142,27 @@ def test_replaced_file_is_in_force_and_goes_on_being_watched(launch, make_policy
         watchers.wait_until(f"later{number}.example.com", True)
 
 
+def log_is_empty(path):
+    log = path.with_name(path.name + "-wal")
+    return not log.exists() or log.stat().st_size == 0
+
+
+def test_file_replaced_right_after_edits_many_times(launch, make_policy, at_gate, gate_port, tmp_path):
+    """The old file's log and shared memory lie at paths that the new file takes over: once the log is written back,
+    neither the process nor the new file comes to harm by what is left of the old one."""
+    policy = make_policy()
+    pinhole = launch(policy, gate_port=gate_port)
+    for number in range(40):
+        Policy(tmp_path / "next.db", [at_gate(f"new{number}.example.com")])
+        policy.sql(insert(at_gate(f"edited{number}.example.com")))
+        eventually(lambda: log_is_empty(policy.path), 5, "the old file's log written back")
+        os.replace(tmp_path / "next.db", policy.path)
+        eventually(lambda name=f"new{number}.example.com": is_allowed(pinhole.dns, name), 5, "the new file in force")
+        assert not is_allowed(pinhole.dns, f"edited{number}.example.com")
+        assert policy.rows("PRAGMA integrity_check;") == [{"integrity_check": "ok"}]
+        assert policy.rows("SELECT target FROM rule;") == [{"target": at_gate(f"new{number}.example.com")}]
+
+
 @pytest.mark.quick
 def test_symlink_swap_as_a_configmap_does(launch, tmp_path, at_gate, gate_port, watch):
     """Kubernetes: policy.db -> ..data/policy.db, ..data -> ..version1, and a rename of ..data."""

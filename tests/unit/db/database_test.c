@@ -1,6 +1,8 @@
 /* tests/unit/db/database_test.c - opening the policy file: what is refused, and with which words.
  */
 #include "base/text.h"
+#include "db/change_log.h"
+#include "db/database_guard.h"
 #include "db/migrations.h"
 #include "workspace.h"
 
@@ -100,10 +102,12 @@ static void locked_file_is_refused_after_a_while(void **state)
 static void file_that_vanishes_is_not_made_anew(void **state)
 {
     const struct workspace *workspace = *state;
+    struct fault fault = { 0 };
+    bool has_more;
     struct database *database = open_policy(workspace->path);
     database_sleep(database);
     assert_int_equal(unlink(workspace->path), 0);
-    assert_false(database_checkpoint(database)); /* wakes it */
+    assert_int_equal(change_log_prune(database, &has_more, &fault), DATABASE_FAILED); /* wakes it */
     assert_false(database_is_awake(database));
     assert_int_equal(access(workspace->path, F_OK), -1);
     database_close(database);
@@ -117,20 +121,35 @@ static int64_t log_size(const char *path)
     return stat(log, &status) == 0 ? status.st_size : 0;
 }
 
-/* A log that is written just now is copied, but not emptied under its writers. */
-static void log_is_emptied_when_it_is_quiet(void **state)
+static void log_is_emptied(void **state)
 {
     const struct workspace *workspace = *state;
     struct database *database = open_policy(workspace->path);
-    age_log(workspace->path);
-    assert_true(database_checkpoint(database));
     run_sql(workspace->path, "INSERT INTO rule (target) VALUES ('api.example.com')");
-    assert_false(database_checkpoint(database));
-    assert_true(log_size(workspace->path) > 0);
-    age_log(workspace->path);
+    assert_true(log_size(workspace->path) > 0); /* because the database is awake */
     assert_true(database_checkpoint(database));
     assert_int_equal(log_size(workspace->path), 0);
+    assert_false(database_is_awake(database));
+    assert_true(database_checkpoint(database));
+    assert_false(database_is_awake(database));
     database_close(database);
+}
+
+/* Sleeping must not wait for the disk, nor lock anybody out. */
+static void sleep_leaves_the_log_and_close_takes_it_away(void **state)
+{
+    const struct workspace *workspace = *state;
+    struct database *database = open_policy(workspace->path);
+    run_sql(workspace->path, "INSERT INTO rule (target) VALUES ('api.example.com')");
+    database_sleep(database);
+    assert_true(log_size(workspace->path) > 0);
+    assert_true(database_checkpoint(database));
+    database_close(database);
+    database = open_policy(workspace->path);
+    run_sql(workspace->path, "INSERT INTO rule (target) VALUES ('www.example.com')");
+    database_close(database);
+    assert_int_equal(log_size(workspace->path), 0);
+    assert_int_equal(ask(workspace->path, "SELECT count(*) FROM rule"), 2);
 }
 
 static void log_is_not_emptied_under_a_reader(void **state)
@@ -142,10 +161,8 @@ static void log_is_not_emptied_under_a_reader(void **state)
     assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM rule", NULL, NULL, NULL),
                      SQLITE_OK);
     run_sql(workspace->path, "INSERT INTO rule (target) VALUES ('api.example.com')");
-    age_log(workspace->path);
     assert_false(database_checkpoint(database));
     sqlite3_close(reader);
-    age_log(workspace->path);
     assert_true(database_checkpoint(database));
     database_close(database);
 }
@@ -174,6 +191,71 @@ static void nothing_is_left_beside_a_closed_file(void **state)
     assert_int_equal(access(workspace_path(workspace, "policy.db-wal", path), F_OK), -1);
     assert_int_equal(access(workspace_path(workspace, "policy.db-shm", path), F_OK), -1);
     assert_int_equal(ask(workspace->path, "SELECT count(*) FROM rule"), 1);
+}
+
+/* Two threads' databases; here one thread plays both. */
+static void guarded_databases_are_never_on_two_files(void **state)
+{
+    const struct workspace *workspace = *state;
+    struct fault fault = { 0 };
+    struct database_guard guard;
+    char next[128];
+    database_guard_init(&guard);
+    make_policy(workspace->path, "");
+    make_policy(workspace_path(workspace, "next.db", next), "");
+    struct database *first =
+        database_open_guarded(workspace->path, DATABASE_READ_WRITE, &guard, &fault);
+    struct database *second =
+        database_open_guarded(workspace->path, DATABASE_READ_WRITE, &guard, &fault);
+    assert_true(first != NULL && second != NULL); /* on one file they may be */
+    database_sleep(second);
+    assert_int_equal(rename(next, workspace->path), 0);
+    bool has_more;
+    assert_int_equal(change_log_prune(second, &has_more, &fault),
+                     DATABASE_BUSY); /* can't wake it */
+    assert_false(database_is_awake(second));
+    assert_null(database_open_guarded(workspace->path, DATABASE_READ_WRITE, &guard, &fault));
+    assert_non_null(strstr(fault.what, "replaced"));
+    database_sleep(first);
+    struct database *third =
+        database_open_guarded(workspace->path, DATABASE_READ_WRITE, &guard, &fault);
+    assert_non_null(third);
+    assert_true(database_is_awake(third));
+    database_close(first);
+    database_close(second);
+    database_close(third);
+    assert_int_equal(guard.user_count, 0);
+    database_guard_release(&guard);
+}
+
+static void *sleep_soon(void *context)
+{
+    database_sleep(context);
+    return NULL;
+}
+
+static void guarded_open_waits_for_the_others(void **state)
+{
+    const struct workspace *workspace = *state;
+    struct fault fault = { 0 };
+    struct database_guard guard;
+    char next[128];
+    pthread_t thread;
+    database_guard_init(&guard);
+    make_policy(workspace->path, "");
+    make_policy(workspace_path(workspace, "next.db", next), "");
+    struct database *first =
+        database_open_guarded(workspace->path, DATABASE_READ_WRITE, &guard, &fault);
+    assert_non_null(first);
+    assert_int_equal(rename(next, workspace->path), 0);
+    assert_int_equal(pthread_create(&thread, NULL, sleep_soon, first), 0);
+    struct database *second =
+        database_open_guarded(workspace->path, DATABASE_READ_WRITE, &guard, &fault);
+    assert_non_null(second);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    database_close(first);
+    database_close(second);
+    database_guard_release(&guard);
 }
 
 static void opening_to_read_writes_nothing(void **state)
@@ -246,10 +328,13 @@ int main(void)
         WORKSPACE_TEST(older_file_must_be_migrated),
         WORKSPACE_TEST(locked_file_is_refused_after_a_while),
         WORKSPACE_TEST(file_that_vanishes_is_not_made_anew),
-        WORKSPACE_TEST(log_is_emptied_when_it_is_quiet),
+        WORKSPACE_TEST(log_is_emptied),
+        WORKSPACE_TEST(sleep_leaves_the_log_and_close_takes_it_away),
         WORKSPACE_TEST(log_is_not_emptied_under_a_reader),
         WORKSPACE_TEST(odd_paths_are_files),
         WORKSPACE_TEST(nothing_is_left_beside_a_closed_file),
+        WORKSPACE_TEST(guarded_databases_are_never_on_two_files),
+        WORKSPACE_TEST(guarded_open_waits_for_the_others),
         WORKSPACE_TEST(opening_to_read_writes_nothing),
         WORKSPACE_TEST(unwritable_file_is_read_as_it_is),
         WORKSPACE_TEST(unwritable_older_file_is_refused),

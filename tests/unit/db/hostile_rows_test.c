@@ -10,6 +10,8 @@
     " bucket_max_dotted, bucket_dots, bucket_underscores, bucket_capitals, bucket_like,"           \
     " bucket_never, bucket_elsewhere, bucket_dotted, not_buckets, bare_host, host_allows, note,"   \
     " clients);"                                                                                   \
+    "CREATE TABLE client_group (id, name, comment);"                                               \
+    "CREATE TABLE client_network (client_group, cidr);"                                            \
     "CREATE TABLE setting (name, value);"                                                          \
     "CREATE TABLE rule_status (rule_id INTEGER PRIMARY KEY, state, hostname, reason);"             \
     "CREATE TABLE policy_change (sequence INTEGER PRIMARY KEY AUTOINCREMENT, \"table\", \"key\", " \

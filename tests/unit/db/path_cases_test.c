@@ -47,7 +47,8 @@ static struct rule_outcome outcome_of(const struct shelf *shelf, const char *tar
                             .target_size = strlen(target),
                             .action = "allow",
                             .enabled = 1,
-                            .widen = widen };
+                            .widen = widen,
+                            .clients = "any" };
     bool is_in_force = rule_compile(&row, &context, ret_rule, &outcome);
     assert_true(is_in_force ==
                 (outcome.state == RULE_STATE_ACTIVE || outcome.state == RULE_STATE_WIDENED));

@@ -102,7 +102,7 @@ static const struct edit_row {
     { "changed id", "UPDATE rule SET id = 9 WHERE id = 1", { 1, 9 }, { 9 }, false },
     { "upsert",
       "INSERT INTO rule (target, action) VALUES ('b.example', 'deny')"
-      " ON CONFLICT (target) DO UPDATE SET action = excluded.action",
+      " ON CONFLICT (target, clients) DO UPDATE SET action = excluded.action",
       { 2 },
       { 2 },
       false },

@@ -308,6 +308,9 @@ static void replaced_file_is_not_written_to(void **state)
     bench_open(&bench, workspace->path);
     struct status_plan plan = plan_of(&bench);
     struct status_walk *walk = status_walk_new(&plan);
+    assert_int_equal(change_log_prune(bench.database, &is_done, &fault),
+                     DATABASE_OK); /* wakes it */
+    assert_true(database_is_awake(bench.database));
     make_policy(workspace_path(workspace, "next.db", next),
                 "INSERT INTO rule (target) VALUES ('next.example')");
     assert_int_equal(rename(next, workspace->path), 0);

@@ -6,7 +6,6 @@
 #include "db/migrate.h"
 #include "unit.h"
 
-#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <spawn.h>
@@ -15,7 +14,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -121,18 +119,6 @@ static inline void as_another_user(const char *path, int (*check)(const char *pa
     assert_int_equal(waitpid(process, &status, 0), process);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-/* Makes FILE-wal as old as if nobody had written for a minute. */
-static inline void age_log(const char *path)
-{
-    char log[160];
-    struct timespec now;
-    (void)snprintf(log, sizeof(log), "%s-wal", path);
-    assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
-    struct timespec times[2] = { now, now };
-    times[1].tv_sec -= 60;
-    (void)utimensat(AT_FDCWD, log, times, 0); /* or there is none */
 }
 
 /* Opens, and makes or migrates where need be. */

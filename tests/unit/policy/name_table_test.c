@@ -111,8 +111,7 @@ static void a_rule_is_taken_out_of_its_list(void **state)
     } steps[] = { { 1, 1 }, { 0, 3 } };
     for (size_t i = 0; i < COUNT(steps); i++) {
         name_table_remove_rule(table, steps[i].taken_out);
-        assert_int_equal(winner(table, node)->id,
-                         steps[i].winner);
+        assert_int_equal(winner(table, node)->id, steps[i].winner);
     }
     name_table_remove_rule(table, 2);
     assert_null(winner(table, node));

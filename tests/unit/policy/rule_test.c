@@ -180,6 +180,7 @@ static void becomes_as_expected(void **state)
     struct rule_outcome outcome;
     memset(&outcome, 0x55, sizeof(outcome));
     input.id = 7;
+    input.clients = input.clients != NULL ? input.clients : "any";
     input.target_size = strlen(input.target);
     bool is_active = row->state == RULE_STATE_ACTIVE || row->state == RULE_STATE_WIDENED;
     assert_int_equal(rule_compile(&input, &context, &rule, &outcome), is_active);
@@ -199,9 +200,12 @@ static void becomes_as_expected(void **state)
 static void nul_in_the_target(void **state)
 {
     (void)state;
-    struct rule_row row = {
-        .id = 1, .target = "a.example\0.evil", .target_size = 15, .action = "allow", .enabled = 1
-    };
+    struct rule_row row = { .id = 1,
+                            .target = "a.example\0.evil",
+                            .target_size = 15,
+                            .action = "allow",
+                            .enabled = 1,
+                            .clients = "any" };
     struct compiled_rule rule = untouched;
     struct rule_outcome outcome;
     assert_false(rule_compile(&row, &context, &rule, &outcome));
@@ -213,7 +217,7 @@ static void no_id(void **state)
 {
     (void)state;
     struct rule_row row = {
-        .target = "a.example", .target_size = 9, .action = "allow", .enabled = 1
+        .target = "a.example", .target_size = 9, .action = "allow", .enabled = 1, .clients = "any"
     };
     struct compiled_rule rule = untouched;
     struct rule_outcome outcome;
