@@ -27,6 +27,8 @@ CREATE INDEX rule_by_clients ON rule (clients) WHERE clients <> 'any';
 CREATE TRIGGER client_group_insert_explains BEFORE INSERT ON client_group BEGIN
     SELECT RAISE(ABORT, 'a group''s name is one word of at most 63 letters, digits, dots, hyphens and underscores: type one, as in build-runners')
      WHERE NEW.name = '' OR length(NEW.name) > 63 OR NEW.name GLOB '*[^A-Za-z0-9._-]*';
+    SELECT RAISE(ABORT, 'a group of another name has that id: leave the id out, SQLite gives one')
+     WHERE EXISTS (SELECT 1 FROM client_group WHERE id = NEW.id AND name <> NEW.name);
 END;
 CREATE TRIGGER client_group_update_explains BEFORE UPDATE ON client_group BEGIN
     SELECT CASE WHEN NEW.id <> OLD.id THEN
@@ -103,7 +105,7 @@ END;
 DROP TRIGGER rule_insert_logs_replaced;
 CREATE TRIGGER rule_insert_logs_replaced BEFORE INSERT ON rule BEGIN
     INSERT INTO policy_change ("table", "key")
-    SELECT 'rule', id FROM rule WHERE target = NEW.target AND clients = NEW.clients;
+    SELECT 'rule', id FROM rule WHERE target = NEW.target AND clients = coalesce(NEW.clients, 'any');
 END;
 DROP TRIGGER rule_update_logs_replaced;
 CREATE TRIGGER rule_update_logs_replaced BEFORE UPDATE OF id, target, clients ON rule BEGIN

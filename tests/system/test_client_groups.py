@@ -1,0 +1,86 @@
+"""Rules for groups of clients: whom they are for, which decides, and what the sqlite3 shell says to a mistake."""
+import pytest
+
+from support.dns_client import dig
+from support.policy import Policy, insert
+from support.process import eventually
+
+pytestmark = pytest.mark.quick
+
+MISTAKES = [
+    ("INSERT INTO client_group (name) VALUES ('two words')", "type one, as in build-runners"),
+    ("INSERT INTO client_group (name) VALUES ('')", "type one, as in build-runners"),
+    ("INSERT INTO client_group (name) VALUES ('build')", "UNIQUE constraint failed"),
+    ("REPLACE INTO client_group (id, name) VALUES (1, 'other')", "leave the id out"),
+    ("UPDATE client_group SET name = 'other' WHERE name = 'build'", "a group keeps its name"),
+    ("UPDATE client_group SET id = 77 WHERE name = 'build'", "a group keeps its id"),
+    ("DELETE FROM client_group WHERE name = 'any'", "can't be deleted"),
+    ("DELETE FROM client_group WHERE name = 'build'", "rules still name this group"),
+    ("INSERT INTO client_network VALUES ('any', '10.0.0.0/8')", "name another group"),
+    ("INSERT INTO client_network VALUES ('nobody', '10.0.0.0/8')", "make it first"),
+    ("INSERT INTO client_network VALUES ('build', 'localhost')", "type it as in 10.1.0.0/16"),
+    ("INSERT INTO client_network VALUES ('build', '10.0.0.0/33')", "a number from 0 to 32"),
+    ("INSERT INTO client_network VALUES ('build', '10.0.0.0/')", "a number from 0 to 32"),
+    ("INSERT INTO client_network VALUES ('build', 'fd00::/129')", "a number from 0 to 128"),
+    ("UPDATE client_network SET cidr = '10.0.0.0/3f'", "a number from 0 to 32"),
+    ("INSERT INTO rule (target, clients) VALUES ('b.example.com', 'nobody')", "names no group"),
+    ("UPDATE rule SET clients = 'nobody' WHERE clients = 'build'", "names no group"),
+]
+
+
+@pytest.fixture
+def policy(tmp_path):
+    """api.example.com for the group build, which is 127.0.0.2; all.example.com for everybody."""
+    made = Policy(tmp_path / "policy.db", ["all.example.com"])
+    made.sql("INSERT INTO client_group (name) VALUES ('build');"
+             "INSERT INTO client_network VALUES ('build', '127.0.0.2');"
+             "INSERT INTO rule (target, clients) VALUES ('api.example.com', 'build');")
+    return made
+
+
+@pytest.mark.parametrize("statement, sentence", MISTAKES, ids=[statement for statement, _ in MISTAKES])
+def test_shell_says_what_to_type(policy, statement, sentence):
+    before = policy.rows("SELECT * FROM client_group, client_network, rule;")
+    done = policy.shell(statement + ";")
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert policy.rows("SELECT * FROM client_group, client_network, rule;") == before
+
+
+def is_allowed(pinhole, name, client):
+    return dig(pinhole.dns, name, "-b", client).status == "NOERROR"
+
+
+def test_rule_is_for_its_group(launch, policy):
+    pinhole = launch(policy)
+    assert is_allowed(pinhole, "api.example.com", "127.0.0.2")
+    assert not is_allowed(pinhole, "api.example.com", "127.0.0.3")
+    assert is_allowed(pinhole, "all.example.com", "127.0.0.3")
+
+
+def test_edits_of_groups_and_networks_come_into_force(launch, policy):
+    pinhole = launch(policy)
+    policy.sql("INSERT INTO client_network VALUES ('build', '127.0.0.3');")
+    eventually(lambda: is_allowed(pinhole, "api.example.com", "127.0.0.3"), 5, "the new network")
+    policy.sql("DELETE FROM client_network WHERE cidr = '127.0.0.2';")
+    eventually(lambda: not is_allowed(pinhole, "api.example.com", "127.0.0.2"), 5, "the network gone")
+    policy.sql("UPDATE rule SET clients = 'any' WHERE clients = 'build';")
+    eventually(lambda: is_allowed(pinhole, "api.example.com", "127.0.0.9"), 5, "the rule for everybody")
+
+
+def test_denial_of_a_group_cuts_a_hole(launch, policy):
+    policy.sql("INSERT INTO rule (target, action, clients) VALUES ('all.example.com', 'deny', 'build');")
+    pinhole = launch(policy)
+    assert not is_allowed(pinhole, "all.example.com", "127.0.0.2")
+    assert is_allowed(pinhole, "all.example.com", "127.0.0.3")
+
+
+def test_same_target_for_two_groups(policy):
+    policy.sql(insert("api.example.com"))
+    assert len(policy.rows("SELECT id FROM rule WHERE target = 'api.example.com';")) == 2
+    assert policy.shell(insert("api.example.com")).returncode != 0
+
+
+def test_group_goes_with_its_networks(policy):
+    policy.sql("DELETE FROM rule WHERE clients = 'build'; DELETE FROM client_group WHERE name = 'build';")
+    assert policy.rows("SELECT * FROM client_network;") == []
