@@ -127,14 +127,6 @@ static struct verdict decide(const struct inquiry *inquiry, uint16_t port)
     return denial;
 }
 
-struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
-                             uint16_t port, int64_t now_s)
-{
-    struct inquiry inquiry;
-    inquire(policy, question, now_s, &inquiry);
-    return decide(&inquiry, port);
-}
-
 /* May a name below this one be reached on `port` by a wildcard of this name's or of one above it? A
  * denial of the name alone, or of "*." above it, leaves what "**." allows below. */
 static bool wildcard_allows_below(const struct inquiry *inquiry, uint16_t port)
@@ -162,6 +154,17 @@ static bool is_parent(const struct inquiry *inquiry)
         if (wildcard_allows_below(inquiry, ports->port[i]))
             return true;
     return false;
+}
+
+struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
+                             uint16_t port, int64_t now_s)
+{
+    struct inquiry inquiry;
+    inquire(policy, question, now_s, &inquiry);
+    struct verdict verdict = decide(&inquiry, port);
+    if (verdict.reason == REASON_NO_RULE && question->name->label_count > 0 && is_parent(&inquiry))
+        verdict.reason = REASON_PARENT; /* the same words as the resolver's */
+    return verdict;
 }
 
 struct verdict policy_decide_lookup(const struct policy *policy,

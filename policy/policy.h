@@ -27,8 +27,8 @@ struct policy_question {
     const struct host_name *name;
 };
 
-/* May this client connect to this name on this port at `now_s` (Unix seconds)? Never fails,
- * allocates nothing. */
+/* May this client connect to this name on this port at `now_s` (Unix seconds)? REASON_PARENT where
+ * no rule decides, but names below are allowed to this client. Never fails, allocates nothing. */
 struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
                              uint16_t port, int64_t now_s);
 

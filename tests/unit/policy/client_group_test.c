@@ -141,10 +141,10 @@ static const struct decision_row {
     { "the lowest id on a tie", "4 allow a.example; 3 allow a.example", "10.1.0.1", "a.example",
       "allow 1", "allow 1" },
     { "a parent of a group's name, for the group", "2 allow a.b.example", "10.2.0.1", "b.example",
-      "no_rule 0", "parent 0" },
+      "parent 0", "parent 0" },
     { "and for others", "2 allow a.b.example", "192.0.2.1", "b.example", "no_rule 0", "no_rule 0" },
     { "a parent of a wildcard's names, for the group", "2 allow *.example", "10.2.0.1", "example",
-      "no_rule 0", "parent 0" },
+      "parent 0", "parent 0" },
     { "another port, for the group alone", "2 allow a.example:22", "192.0.2.1", "a.example",
       "no_rule 0", "no_rule 0" },
 };
