@@ -10,8 +10,6 @@ from support.dns_client import is_allowed
 from support.policy import insert, quote, set_setting
 from support.process import REPOSITORY, eventually
 
-pytestmark = pytest.mark.quick
-
 MIGRATIONS = sorted((REPOSITORY / "migrations").glob("[0-9]*.sql"))
 TABLES = ("rule", "client_group", "client_network", "provider", "setting")
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.quick
-
 MIGRATIONS = sorted((Path(__file__).parents[2] / "migrations").glob("[0-9]*.sql"))
 
 
