@@ -63,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                             .target_size = strlen(lines[0]),
                             .action = "allow",
                             .enabled = 1,
-                            .widen = 1 };
+                            .widen = 1,
+                            .clients = "any" };
     bool is_in_force = rule_compile(&row, &context, &rule, &outcome);
     if (!is_in_force && outcome.reason[0] == '\0')
         abort();
