@@ -14,6 +14,6 @@ export PINHOLE
 
 namespaces=(--net --mount)
 [ "$(id -u)" = 0 ] || namespaces=(--map-root-user "${namespaces[@]}")
-unshare "${namespaces[@]}" true 2>/dev/null ||
-    fail "this needs namespaces of its own: be root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"
+refusal=$(unshare "${namespaces[@]}" true 2>&1) ||
+    fail "this needs namespaces of its own (${refusal:-refused}): be root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"
 exec unshare "${namespaces[@]}" scripts/demo_story.sh
