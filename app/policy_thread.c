@@ -244,8 +244,6 @@ struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
     database_guard_init(&thread->guard);
     thread->stop = eventfd(0, EFD_CLOEXEC);
     bool is_watching = policy_watch_init(&thread->watch, setup->path);
-    if (is_watching) /* what is there now is loaded right below */
-        (void)policy_watch_check(&thread->watch, NULL, clock_monotonic_ms());
     struct policy *first =
         thread->stop >= 0 && is_watching
             ? policy_source_open(&thread->source, setup->path, &thread->guard, &setup->ports, fault)

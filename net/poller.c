@@ -86,18 +86,6 @@ static void drop_pending_events(const struct socket_watch *watch)
             poller->events[i].data.ptr = NULL;
 }
 
-int socket_watch_detach(struct socket_watch *watch)
-{
-    int descriptor = watch->descriptor;
-    if (descriptor < 0 || watch->poller == NULL)
-        return -1;
-    drop_pending_events(watch);
-    (void)epoll_ctl(watch->poller->set, EPOLL_CTL_DEL, descriptor, NULL); /* it is in the set */
-    watch->descriptor = -1;
-    watch->poller = NULL;
-    return descriptor;
-}
-
 void socket_watch_close(struct socket_watch *watch)
 {
     if (watch->descriptor < 0 || watch->poller == NULL)

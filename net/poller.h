@@ -35,5 +35,3 @@ int socket_watch_start(struct poller *poller, struct socket_watch *watch, int de
 /* Closes the descriptor and drops events of this turn that were not yet delivered. Safe to call
  * twice, and from any callback of the same poller. After it the watch's memory may be freed. */
 void socket_watch_close(struct socket_watch *watch);
-/* Gives the descriptor back to the caller, no longer watched. */
-int socket_watch_detach(struct socket_watch *watch);

@@ -237,11 +237,6 @@ bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule 
     return true;
 }
 
-const struct client_groups *policy_groups(const struct policy *policy)
-{
-    return policy->groups;
-}
-
 struct policy *policy_on_tables(struct name_table *base, struct name_table *overlay,
                                 struct client_groups *groups, const struct policy_ports *ports)
 {
