@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { AWAKE_MS = 150 };
+
 static enum policy_source_status out_of_memory(struct fault *fault)
 {
     fault_what(fault, "out of memory while loading the policy");
@@ -143,6 +145,13 @@ static enum policy_source_status look_at_clock(struct policy_source *source,
     return apply(source, latest, &changes, ret_next, fault);
 }
 
+void policy_source_rest(struct policy_source *source, int64_t now_ms)
+{
+    if (source->database != NULL && database_is_awake(source->database) &&
+        now_ms - source->looked_at_ms >= AWAKE_MS)
+        database_sleep(source->database);
+}
+
 bool policy_source_is_due(const struct policy_source *source)
 {
     int64_t now_s = clock_realtime_s();
@@ -155,6 +164,7 @@ enum policy_source_status policy_source_look(struct policy_source *source,
                                              struct fault *fault)
 {
     struct policy_source_next next = { .is_whole = true };
+    source->looked_at_ms = clock_monotonic_ms();
     enum policy_source_status status = POLICY_SOURCE_SAME;
     bool must_load = is_replaced || source->database == NULL || !source->store.has_loaded;
     if ((is_replaced || source->database == NULL) && !open_file(source, DATABASE_READ_WRITE, fault))

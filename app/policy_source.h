@@ -14,7 +14,8 @@ struct policy_source {
     struct policy_store store;
     struct setting_values values; /* of the newest policy */
     int64_t next_expiry_s, judged_at_s;
-    uint64_t version; /* of the newest policy */
+    int64_t looked_at_ms; /* monotonic: the last look */
+    uint64_t version;     /* of the newest policy */
     struct rule_change *changes;
 };
 
@@ -47,6 +48,11 @@ enum policy_source_status policy_source_look(struct policy_source *source,
                                              const struct policy *latest, bool is_replaced,
                                              struct policy_source_next *ret_next,
                                              struct fault *fault);
+
+/* To be called often between looks: lets the file go a moment after the last one, at `now_ms`
+ * (monotonic). Whoever opens a file that nobody has open locks the others out for a moment, and so
+ * does who is the last to close it; while edits come in a row, that should not hit the next one. */
+void policy_source_rest(struct policy_source *source, int64_t now_ms);
 
 /* True when the real-time clock makes a look worthwhile: a rule expires, or the clock was stepped
  * back. */

@@ -149,6 +149,7 @@ static void look_if_changed(struct policy_thread *thread)
         fault_where(&fault, "%s", thread->source.path);
         fault_remedy(&fault, "put it back");
         log_stale(thread, &fault);
+        policy_source_rest(&thread->source, INT64_MAX); /* what lies in its log goes with it */
         break;
     case POLICY_WATCH_REPLACED:
         policy_watch_drop_left_over_log(&thread->watch, &thread->guard);
@@ -215,6 +216,7 @@ static void *run(void *context)
         if (waits[0].revents != 0)
             return NULL;
         look_if_changed(thread);
+        policy_source_rest(&thread->source, clock_monotonic_ms());
         if (thread->merge.is_running && atomic_load(&thread->merge.is_done))
             finish_merge(thread);
         else if (!thread->merge.is_running)

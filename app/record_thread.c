@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 50, QUIET_MAX_MS = 2000 };
+enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 50, QUIET_MAX_MS = 5000 };
 
 struct job {
     struct job *next;
@@ -147,7 +147,7 @@ static void tidy_up(struct record_thread *thread, struct database *database)
             break;
 }
 
-/* Runs `job` and those that follow soon, on one connection. */
+/* Runs `job` and those that came with it, on one connection. */
 static void run_jobs(struct record_thread *thread, struct job *job)
 {
     struct fault fault = { 0 };
@@ -155,13 +155,15 @@ static void run_jobs(struct record_thread *thread, struct job *job)
         database_open_guarded(thread->path, DATABASE_READ_WRITE, thread->guard, &fault);
     if (database == NULL)
         log_failure(thread, &fault);
-    for (; job != NULL; job = take_job(thread, RETRY_MS)) {
+    for (; job != NULL; job = take_job(thread, 0)) {
         if (database != NULL)
             run_job(thread, database, job);
         job_free(job);
     }
     if (database != NULL && !is_stopping(thread))
         tidy_up(thread, database);
+    if (database != NULL)
+        database_sleep(database); /* closed awake, it might lock everybody out for a moment */
     database_close(database);
     event_log_tell_left_out(&thread->log, clock_monotonic_ms());
 }

@@ -1,4 +1,4 @@
-/* db/database.h - one connection to the policy file, opened for each use and let go at once.
+/* db/database.h - one connection to the policy file, opened for a use and let go soon after.
  *
  * In WAL mode whoever has the file open also has FILE-wal and FILE-shm open, and finds those by
  * name alone. If a person replaces the file by `mv` meanwhile, the next opener of the new file
@@ -6,10 +6,11 @@
  * with the old log, or pages of the old file become pages of the new one (all of these were seen).
  * SQLite can't be told otherwise, so nobody here stays connected while nothing happens: a database
  * is awake (connected) or asleep, and wakes by itself when it is used. Who writes empties the log
- * at once.
+ * at once. Waking where nobody else is connected locks the others out for a moment, so whoever uses
+ * a database over and over lets some tenths of a second pass before it sleeps.
  *
- * What is safe: `mv` and a symlink swap at any time when nobody has written for some tens of
- * milliseconds. What is not: replacing the file while somebody, Pinhole or a shell, is in the
+ * What is safe: `mv` and a symlink swap at any time when nobody has written for some tenths of a
+ * second. What is not: replacing the file while somebody, Pinhole or a shell, is in the
  * middle of a write to it, or keeps it open in a shell. Nothing here writes to, or takes anything
  * from, a file that has been moved away from its path.
  *

@@ -115,7 +115,6 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
     if (code == SQLITE_OK)
         code = setting_reader_read(connection, &content.values);
     status = database_end(store->database, code, ret_fault);
-    database_sleep(store->database);
     if (status != DATABASE_OK) {
         provider_catalogue_free(providers);
         client_groups_unref(groups);
@@ -277,7 +276,6 @@ enum database_status policy_store_changes(struct policy_store *store, int64_t no
     if (store->has_loaded)
         code = read_on(store->database->connection, span, &context, &found);
     status = database_end(store->database, code, ret_fault);
-    database_sleep(store->database);
     if (status != DATABASE_OK)
         return status;
     if (!found.is_too_many)
@@ -303,7 +301,6 @@ enum database_status policy_store_expiries(struct policy_store *store, int64_t f
     if (code == SQLITE_OK && !found.is_too_many)
         code = read_changed_rules(connection, &context, &found);
     status = database_end(store->database, code, ret_fault);
-    database_sleep(store->database);
     if (status == DATABASE_OK)
         *changes = found;
     return status;

@@ -1,6 +1,6 @@
 /* db/policy_store.h - rules and settings out of the database: all of them, or what changed since.
  * Remembers how far it has read. Each call reads as of one moment, and leaves the database
- * asleep; what one call leaves out the next one finds. One thread. A row that can't be read spoils
+ * awake; what one call leaves out the next one finds. One thread. A row that can't be read spoils
  * its own rule only. */
 #pragma once
 #include "db/change_log.h"

@@ -277,38 +277,47 @@ static int write_row(sqlite3_stmt *statement, const struct pending *row)
     return statement_result(sqlite3_step(statement));
 }
 
-/* The rule may have been deleted since it was read; then there is nothing to say of it. */
-static int write_rows(const struct status_walk *walk, sqlite3 *connection)
+/* Both statements; the caller finalizes them, also on failure. */
+static int prepare_writing(sqlite3 *connection, sqlite3_stmt **ret_put, sqlite3_stmt **ret_take)
 {
-    sqlite3_stmt *put = NULL, *take = NULL;
+    /* The rule may have been deleted since it was read; then there is nothing to say of it. */
     int code =
         sqlite3_prepare_v2(connection,
                            "INSERT INTO rule_status (rule_id, state, hostname, reason)"
                            " SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM rule WHERE id = ?1)"
                            " ON CONFLICT (rule_id) DO UPDATE SET state = excluded.state,"
                            " hostname = excluded.hostname, reason = excluded.reason",
-                           -1, &put, NULL);
+                           -1, ret_put, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(connection,
                                   "DELETE FROM rule_status WHERE rule_id = ?1"
                                   " AND NOT EXISTS (SELECT 1 FROM rule WHERE id = ?1)",
-                                  -1, &take, NULL);
-    for (size_t i = 0; code == SQLITE_OK && i < walk->pending_count; i++)
+                                  -1, ret_take, NULL);
+    return code;
+}
+
+static enum database_status write_pending(const struct status_walk *walk, struct fault *ret_fault)
+{
+    struct database *database = walk->plan.database;
+    sqlite3_stmt *put = NULL, *take = NULL;
+    enum database_status status = database_wake(database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    int code = prepare_writing(database->connection, &put, &take); /* before anybody is held up */
+    status = code == SQLITE_OK ? database_begin_write(database, ret_fault)
+                               : database_explain(database, code, ret_fault);
+    for (size_t i = 0; status == DATABASE_OK && code == SQLITE_OK && i < walk->pending_count; i++)
         code = write_row(walk->pending[i].is_gone ? take : put, &walk->pending[i]);
     sqlite3_finalize(put);
     sqlite3_finalize(take);
-    return code;
+    return status == DATABASE_OK ? database_end(database, code, ret_fault) : status;
 }
 
 static enum database_status write_batch(struct status_walk *walk, struct fault *ret_fault)
 {
     enum database_status status = DATABASE_OK;
-    if (walk->pending_count > 0 && !walk->plan.database->is_read_only) {
-        status = database_begin_write(walk->plan.database, ret_fault);
-        if (status == DATABASE_OK)
-            status = database_end(walk->plan.database,
-                                  write_rows(walk, walk->plan.database->connection), ret_fault);
-    }
+    if (walk->pending_count > 0 && !walk->plan.database->is_read_only)
+        status = write_pending(walk, ret_fault);
     if (status != DATABASE_BUSY) /* what failed for good would only fail again */
         walk->pending_count = 0;
     return status;

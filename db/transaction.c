@@ -40,8 +40,11 @@ enum database_status database_end(struct database *database, int code, struct fa
         return replaced(database, ret_fault);
     if (statement_result(code) == SQLITE_OK)
         code = sqlite3_exec(database->connection, "COMMIT", NULL, NULL, NULL);
-    if (statement_result(code) == SQLITE_OK)
+    if (statement_result(code) == SQLITE_OK) {
+        if (database->is_frozen)
+            database_sleep(database); /* awake, it would not see the next edit */
         return DATABASE_OK;
+    }
     enum database_status status = database_explain(database, code, ret_fault);
     if (sqlite3_get_autocommit(database->connection) == 0)
         (void)sqlite3_exec(database->connection, "ROLLBACK", NULL, NULL,

@@ -51,17 +51,18 @@ class OpenShell:
     """A sqlite3 shell that somebody left open."""
 
     def __init__(self, policy):
-        self._process = spawn(["sqlite3", "-batch", policy.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self._process = spawn(["sqlite3", "-batch", "-cmd", ".timeout 5000", policy.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
 
     def type(self, statements):
-        """Runs statements and waits until they are done; returns what the shell printed."""
+        """Runs statements, which must go well, and waits until they are done; returns what the shell printed."""
         self._process.stdin.write(statements + "\nSELECT 'done typing';\n")
         self._process.stdin.flush()
         printed = []
         for line in self._process.stdout:
             if line.strip() == "done typing":
                 return "".join(printed)
+            assert "rror" not in line, f"sqlite3: {line}"
             printed.append(line)
         raise AssertionError("the sqlite3 shell ended: " + "".join(printed))
 

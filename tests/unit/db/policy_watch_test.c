@@ -81,10 +81,13 @@ static enum policy_watch_answer turn(struct watcher *watcher)
         open_file(watcher);
     else if (answer == POLICY_WATCH_CHANGED)
         read_changes(watcher);
+    else if (answer == POLICY_WATCH_GONE)
+        database_sleep(watcher->database);
     return answer;
 }
 
-/* Turns, after the checkpoint that the record thread makes, until nothing goes on any more. */
+/* Turns, after the checkpoint that the record thread makes, until nothing goes on any more; then it
+ * lets the file go. */
 static void settle(struct watcher *watcher)
 {
     struct fault fault = { 0 };
@@ -93,8 +96,10 @@ static void settle(struct watcher *watcher)
     (void)database_checkpoint(record);
     database_close(record);
     for (int i = 0; i < 100; i++)
-        if (turn(watcher) == POLICY_WATCH_UNCHANGED)
+        if (turn(watcher) == POLICY_WATCH_UNCHANGED) {
+            database_sleep(watcher->database);
             return;
+        }
     fail_msg("the watcher never comes to rest");
 }
 
