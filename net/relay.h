@@ -1,11 +1,15 @@
 /* net/relay.h - bytes both ways between two connected sockets, untouched.
- * A relay copies through one buffer that all relays of a worker share. Only what a socket did not
- * take is held, in memory of just that size, and until it is gone nothing more is read for it; so
- * an idle connection holds no buffer, and a slow reader slows the sender down. Half-close passes
- * through: the end of one direction is passed on when all before it was, and leaves the other
- * alone. One relay passes on a bounded share a loop turn, then the others have theirs. Belongs to
- * one worker's loop. */
+ * A little at a time is copied through one buffer that all relays of a worker share; a stream that
+ * fills it is moved in the kernel from then on, through a pipe that is lent while bytes are on
+ * their way (splice(2)), or copied on where that can't be. Only what a socket did not take is held,
+ * in memory of just that size or in the pipe, and until it is gone nothing more is read for it; so
+ * an idle connection holds neither buffer nor pipe, and a slow reader slows the sender down.
+ * Half-close passes through: the end of one direction is passed on when all before it was, and
+ * leaves the other alone. One relay passes on a bounded share a loop turn, then the others have
+ * theirs. Belongs to one worker's loop. The process must ignore SIGPIPE: splice(2) has no flag
+ * against it. */
 #pragma once
+#include "net/pipe_pool.h"
 #include "net/poller.h"
 
 #include <stdbool.h>
@@ -14,7 +18,7 @@
 #include <sys/queue.h>
 
 /* What one direction may pass on before others have their turn. */
-enum { RELAY_BUFFER_BYTES = 64 * 1024, RELAY_TURN_BYTES = 4 * RELAY_BUFFER_BYTES };
+enum { RELAY_BUFFER_BYTES = 64 * 1024, RELAY_TURN_BYTES = 1024 * 1024 };
 
 struct relay_pool;
 struct relay;
@@ -30,7 +34,7 @@ enum relay_end {
 };
 
 /* Called once, perhaps from within relay_start(); not after relay_stop(). The sockets are still
- * open. */
+ * open; closing them passes the last end on. */
 typedef void (*relay_fn)(struct relay *relay, enum relay_end end);
 
 /* One direction. */
@@ -38,7 +42,10 @@ struct relay_flow {
     struct socket_watch *from, *to;
     uint8_t *held; /* owned: what `to` has not taken yet; NULL: nothing */
     size_t held_size, held_sent;
-    uint64_t bytes; /* passed on */
+    struct pipe pipe; /* lent; none while nothing is on its way */
+    size_t in_pipe;
+    uint64_t bytes;       /* passed on */
+    bool moves_in_kernel; /* the stream is large */
     bool can_read, can_write;
     bool
         hung_up; /* `from` may have ended: read on after a short read, until it says so or EAGAIN */
@@ -52,6 +59,7 @@ struct relay {
     struct relay_flow up, down; /* client to server, server to client */
     enum relay_end end;
     relay_fn on_end;
+    bool can_splice;
     bool is_busy; /* in the pool's list of those with more to do */
     uint64_t busy_since;
     TAILQ_ENTRY(relay) busy;
@@ -63,17 +71,18 @@ struct relay_pool *relay_pool_new(uv_loop_t *loop);
  * loop once more. NULL is fine. */
 void relay_pool_free(struct relay_pool *pool);
 
-/* Bytes for the server that came before the relay began; allocated, and taken over by
- * relay_start(). */
+/* What is known of one side when the relay begins. */
 struct relay_preface {
-    uint8_t *bytes; /* NULL: none */
-    size_t size;
+    uint8_t *bytes;    /* that it sent; allocated, taken over by relay_start(); NULL: none */
+    size_t size, sent; /* of which the other side has had `sent` */
+    uint32_t events;   /* epoll's that nobody has acted on: there may be more to read */
 };
 
 /* Starts passing bytes between two connected sockets, which stay the caller's: it watches them and
- * hands each event to relay_ready(). */
+ * hands each event to relay_ready(). `prefaces` is by side. */
 void relay_start(struct relay *relay, struct relay_pool *pool, struct socket_watch *client,
-                 struct socket_watch *server, struct relay_preface preface, relay_fn on_end);
+                 struct socket_watch *server, const struct relay_preface prefaces[2],
+                 relay_fn on_end);
 
 /* Takes note of a side's epoll events and goes on. */
 void relay_ready(struct relay *relay, enum relay_side side, uint32_t events);

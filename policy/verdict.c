@@ -75,6 +75,12 @@ static const char *after_destination(enum reason reason)
                "allowed_private_networks can open it";
     case REASON_UPSTREAM_CONNECT_FAILED:
         return " is allowed, but no connection to its server could be made";
+    case REASON_UPSTREAM_CLOSED:
+        return " is allowed, but its server closed the connection without an answer";
+    case REASON_UPSTREAM_SILENT:
+        return " is allowed, but its server did not answer in time";
+    case REASON_UPSTREAM_MALFORMED:
+        return " is allowed, but its server's answer breaks the rules of TLS";
     case REASON_NO_SERVER_NAME:
     case REASON_BAD_SERVER_NAME:
     case REASON_ADDRESS_AS_SERVER_NAME:
@@ -83,6 +89,7 @@ static const char *after_destination(enum reason reason)
     case REASON_HELLO_TIMEOUT:
     case REASON_HELLO_CUT_SHORT:
     case REASON_NOT_TLS:
+    case REASON_NAME_CHANGED:
     case REASON_OUT_OF_RESOURCES:
     case REASON_DENY_RULE:
     case REASON_ALLOWED:
@@ -112,6 +119,8 @@ static const char *about_connection(enum reason reason)
         return "The client left before its ClientHello was complete";
     case REASON_NOT_TLS:
         return "The client does not speak TLS";
+    case REASON_NAME_CHANGED:
+        return "The client's second ClientHello names another server than its first";
     case REASON_OUT_OF_RESOURCES:
         return "Pinhole is out of descriptors or memory";
     case REASON_NO_RULE:
@@ -123,6 +132,9 @@ static const char *about_connection(enum reason reason)
     case REASON_UPSTREAM_DNS_FAILED:
     case REASON_UPSTREAM_ADDRESS_REFUSED:
     case REASON_UPSTREAM_CONNECT_FAILED:
+    case REASON_UPSTREAM_CLOSED:
+    case REASON_UPSTREAM_SILENT:
+    case REASON_UPSTREAM_MALFORMED:
     case REASON_ALLOWED:
     case REASON_COUNT:
         break;

@@ -25,10 +25,14 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(HELLO_TIMEOUT, "hello_timeout")                                                         \
     REASON(HELLO_CUT_SHORT, "hello_cut_short")                                                     \
     REASON(NOT_TLS, "not_tls")                                                                     \
+    REASON(NAME_CHANGED, "name_changed")                                                           \
     REASON(UPSTREAM_NOT_FOUND, "upstream_not_found")                                               \
     REASON(UPSTREAM_DNS_FAILED, "upstream_dns_failed")                                             \
     REASON(UPSTREAM_ADDRESS_REFUSED, "upstream_address_refused")                                   \
     REASON(UPSTREAM_CONNECT_FAILED, "upstream_connect_failed")                                     \
+    REASON(UPSTREAM_CLOSED, "upstream_closed")                                                     \
+    REASON(UPSTREAM_SILENT, "upstream_silent")                                                     \
+    REASON(UPSTREAM_MALFORMED, "upstream_malformed")                                               \
     REASON(OUT_OF_RESOURCES, "out_of_resources")                                                   \
     REASON(ALLOWED, "allowed")
 

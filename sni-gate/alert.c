@@ -29,6 +29,7 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
         return offers_tls13 ? ALERT_MISSING_EXTENSION : ALERT_HANDSHAKE_FAILURE;
     case REASON_BAD_SERVER_NAME:
     case REASON_ADDRESS_AS_SERVER_NAME:
+    case REASON_NAME_CHANGED:
         return ALERT_ILLEGAL_PARAMETER;
     case REASON_MALFORMED_HELLO:
     case REASON_HELLO_TOO_LARGE:
@@ -39,6 +40,9 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
     case REASON_UPSTREAM_DNS_FAILED:
     case REASON_UPSTREAM_ADDRESS_REFUSED:
     case REASON_UPSTREAM_CONNECT_FAILED:
+    case REASON_UPSTREAM_CLOSED:
+    case REASON_UPSTREAM_SILENT:
+    case REASON_UPSTREAM_MALFORMED:
     case REASON_OUT_OF_RESOURCES:
         return ALERT_INTERNAL_ERROR;
     case REASON_NOT_TLS:

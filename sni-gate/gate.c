@@ -217,7 +217,8 @@ int gate_listen(struct gate *gate, int descriptor, uint16_t port)
     if (listener != NULL) {
         listener->gate = gate;
         listener->port = port;
-        socket_set_keepalive(descriptor);
+        socket_set_keepalive(descriptor); /* this and the next pass on to what it accepts */
+        socket_set_no_delay(descriptor);
         error = socket_watch_start(gate->sessions.poller, &listener->watch, descriptor,
                                    on_listener_ready);
     }

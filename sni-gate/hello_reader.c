@@ -26,6 +26,7 @@ static enum hello_outcome judge_hello(struct hello_reader *reader)
     if (client_hello_parse(message, &hello) != CLIENT_HELLO_OK)
         return refuse(reader, REASON_MALFORMED_HELLO);
     reader->offers_tls13 = hello.offers_tls13;
+    reader->has_ech = hello.has_ech;
     enum reason reason = client_hello_read_name(&hello, &reader->name);
     reader->has_name = reason == REASON_ALLOWED;
     return reader->has_name ? HELLO_NAMED : refuse(reader, reason);
@@ -56,13 +57,15 @@ enum hello_outcome hello_reader_read(struct hello_reader *reader, int descriptor
     enum hello_outcome outcome = HELLO_WANTS_MORE;
     while (outcome == HELLO_WANTS_MORE) {
         size_t room = hello_assembler_room(&reader->assembler);
-        ssize_t size = recv(descriptor, bytes, room < sizeof(bytes) ? room : sizeof(bytes), 0);
+        size_t asked = room < sizeof(bytes) ? room : sizeof(bytes);
+        ssize_t size = recv(descriptor, bytes, asked, 0);
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0)
             return errno == EAGAIN ? HELLO_WANTS_MORE : HELLO_CLIENT_LOST;
         if (size == 0)
             return refuse(reader, REASON_HELLO_CUT_SHORT);
+        reader->may_have_more = (size_t)size == asked;
         (void)hello_assembler_feed(&reader->assembler, bytes, (size_t)size);
         outcome = judge(reader);
     }

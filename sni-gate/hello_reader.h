@@ -17,6 +17,8 @@ struct hello_reader {
     struct hello_assembler assembler;
     enum reason reason; /* of HELLO_REFUSED */
     bool offers_tls13;  /* as far as it was read */
+    bool has_ech;
+    bool may_have_more; /* the socket may hold what follows the hello */
     bool has_name;
     struct host_name name;
 };

@@ -2,9 +2,11 @@
  * session_enter() alone changes the state. */
 #include "sni-gate/session.h"
 #include "base/clock.h"
+#include "net/socket.h"
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
 #include "sni-gate/alert.h"
+#include "sni-gate/handshake_watch.h"
 #include "sni-gate/hello_reader.h"
 
 #include <errno.h>
@@ -23,6 +25,7 @@ enum session_state {
     READING_HELLO,
     RESOLVING,
     CONNECTING,
+    WATCHING,
     RELAYING,
     REFUSING,
     SESSION_STATES,
@@ -32,6 +35,7 @@ enum session_event {
     NAME_ALLOWED,
     ADDRESSES_FOUND,
     CONNECTED,
+    SERVER_ANSWERED,
     REFUSED, /* `verdict` says why */
     ENDED,   /* `end` says how */
     SESSION_EVENTS,
@@ -50,18 +54,22 @@ struct session {
     size_t drained_bytes;
     struct verdict verdict; /* denies at first, and again if the server can't be reached */
     struct upstream_request request;
+    uint32_t client_events; /* epoll's, since the hello was read */
+    struct handshake_watch watch;
     struct relay relay;
     enum gate_end end;
 };
 
-static void watch_client(struct session *session);
+static void await_hello(struct session *session);
 static void look_up_server(struct session *session);
 static void connect_to_server(struct session *session);
+static void watch_handshake(struct session *session);
 static void relay_both_ways(struct session *session);
 static void send_alert(struct session *session);
 static void close_all(struct session *session);
 static void read_hello(struct session *session, uint32_t events);
 static void notice_client_loss(struct session *session, uint32_t events);
+static void watch_client_ready(struct session *session, uint32_t events);
 static void relay_client_ready(struct session *session, uint32_t events);
 static void drain_client(struct session *session, uint32_t events);
 
@@ -74,7 +82,7 @@ static const struct {
 } states[SESSION_STATES] = {
     [READING_HELLO] = { SESSION_HELLO_MS,
                         REASON_HELLO_TIMEOUT,
-                        watch_client,
+                        await_hello,
                         read_hello,
                         { [NAME_ALLOWED] = RESOLVING, [REFUSED] = REFUSING } },
     [RESOLVING] = { SESSION_RESOLVE_MS,
@@ -86,7 +94,12 @@ static const struct {
                      REASON_UPSTREAM_CONNECT_FAILED,
                      connect_to_server,
                      notice_client_loss,
-                     { [CONNECTED] = RELAYING, [REFUSED] = REFUSING } },
+                     { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
+    [WATCHING] = { SESSION_WATCH_MS,
+                   REASON_UPSTREAM_SILENT,
+                   watch_handshake,
+                   watch_client_ready,
+                   { [SERVER_ANSWERED] = RELAYING, [REFUSED] = REFUSING } },
     [RELAYING] = { .enter = relay_both_ways, .client_ready = relay_client_ready },
     [REFUSING] = { .deadline_ms = SESSION_REFUSE_MS,
                    .enter = send_alert,
@@ -161,7 +174,7 @@ static void on_client_ready(struct socket_watch *client, uint32_t events)
 
 /* READING_HELLO */
 
-static void watch_client(struct session *session)
+static void await_hello(struct session *session)
 {
     int descriptor = session->client.descriptor;
     if (socket_watch_start(session->context->poller, &session->client, descriptor,
@@ -184,11 +197,13 @@ static void decide(struct session *session)
 
 static void read_hello(struct session *session, uint32_t events)
 {
-    (void)events;
+    session->client_events = events & (uint32_t)~EPOLLIN;
     switch (hello_reader_read(&session->hello, session->client.descriptor)) {
     case HELLO_WANTS_MORE:
         break;
     case HELLO_NAMED:
+        if (session->hello.may_have_more)
+            session->client_events |= EPOLLIN;
         decide(session);
         break;
     case HELLO_REFUSED:
@@ -204,6 +219,7 @@ static void read_hello(struct session *session, uint32_t events)
 
 static void notice_client_loss(struct session *session, uint32_t events)
 {
+    session->client_events |= events;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         end(session, GATE_END_CLIENT_RESET);
 }
@@ -236,6 +252,51 @@ static void connect_to_server(struct session *session)
     upstream_connect(&session->request, session->arrival.port, on_connected);
 }
 
+/* WATCHING */
+
+static void act_on_watch(struct session *session, enum watch_outcome outcome)
+{
+    switch (outcome) {
+    case WATCH_GOES_ON:
+        break;
+    case WATCH_SEEN:
+        session_step(session, SERVER_ANSWERED);
+        break;
+    case WATCH_CLIENT_LOST:
+        end(session, GATE_END_CLIENT_RESET);
+        break;
+    case WATCH_SERVER_LOST:
+        if (session->watch.has_relayed)
+            end(session, GATE_END_SERVER_RESET);
+        else
+            refuse(session, REASON_UPSTREAM_CLOSED);
+        break;
+    case WATCH_REFUSED:
+        refuse(session, session->watch.reason);
+        break;
+    }
+}
+
+static void watch_client_ready(struct session *session, uint32_t events)
+{
+    act_on_watch(session, handshake_watch_client_ready(&session->watch, events));
+}
+
+static void watch_server_ready(struct socket_watch *server, uint32_t events)
+{
+    struct session *session = session_of_server(server);
+    act_on_watch(session, handshake_watch_server_ready(&session->watch, events));
+}
+
+static void watch_handshake(struct session *session)
+{
+    session->request.server.on_ready = watch_server_ready;
+    socket_set_no_delay(session->request.server.descriptor);
+    act_on_watch(session,
+                 handshake_watch_start(&session->watch, &session->client, &session->request.server,
+                                       &session->hello, session->client_events));
+}
+
 /* RELAYING */
 
 static void relay_client_ready(struct session *session, uint32_t events)
@@ -261,14 +322,26 @@ static void on_relay_ended(struct relay *relay, enum relay_end how)
 
 static void relay_both_ways(struct session *session)
 {
-    struct relay_preface preface;
-    preface.bytes = hello_assembler_take_raw(&session->hello.assembler, &preface.size);
+    struct relay_preface prefaces[2];
+    if (!handshake_watch_take_prefaces(&session->watch, prefaces)) {
+        end(session, GATE_END_FAILED);
+        return;
+    }
+    handshake_watch_release(&session->watch);
+    hello_assembler_release(&session->hello.assembler);
     session->request.server.on_ready = on_server_ready;
     relay_start(&session->relay, session->context->relays, &session->client,
-                &session->request.server, preface, on_relay_ended);
+                &session->request.server, prefaces, on_relay_ended);
 }
 
 /* REFUSING */
+
+/* Once the client has had a byte of the server's, only what it did wrong itself is said in the
+ * server's place. */
+static bool may_be_told(const struct session *session)
+{
+    return !session->watch.has_relayed || session->verdict.reason == REASON_NAME_CHANGED;
+}
 
 /* Tells the client, who has begun to speak TLS, the truth; then waits a moment for it to leave,
  * because closing a socket with unread bytes sends a reset, and that would swallow the alert. */
@@ -277,8 +350,9 @@ static void send_alert(struct session *session)
     uint8_t record[ALERT_RECORD_BYTES];
     size_t size = 0;
     upstream_request_cancel(&session->request);
-    if (session->hello.assembler.raw_size > 0)
+    if (session->hello.assembler.raw_size > 0 && may_be_told(session))
         size = alert_write(session->verdict.reason, session->hello.offers_tls13, record);
+    handshake_watch_release(&session->watch);
     hello_assembler_release(&session->hello.assembler);
     if (size > 0) /* nothing was sent before it, so it fits; else the client has gone */
         (void)send(session->client.descriptor, record, size, MSG_NOSIGNAL);
@@ -315,8 +389,8 @@ static void tell_sink(const struct session *session)
         .verdict = session->verdict,
         .server = session->request.endpoint,
         .server_fitness = session->request.fitness,
-        .bytes_up = session->relay.up.bytes,
-        .bytes_down = session->relay.down.bytes,
+        .bytes_up = session->watch.up.passed + session->relay.up.bytes,
+        .bytes_down = session->watch.down.passed + session->relay.down.bytes,
         .duration_ms = clock_monotonic_ms() - session->started_ms,
         .end = session->end,
     };
@@ -353,6 +427,7 @@ static void close_all(struct session *session)
     if (session->end == GATE_END_CLIENT_RESET && session->request.server.descriptor >= 0)
         reset_on_close(session->request.server.descriptor);
     relay_stop(&session->relay);
+    handshake_watch_release(&session->watch);
     hello_assembler_release(&session->hello.assembler);
     socket_watch_close(&session->client);
     LIST_REMOVE(session, live);

@@ -1,7 +1,7 @@
 /* sni-gate/session.h - one connection, from accept to close.
  *
- *     reading hello -> resolving -> connecting -> relaying
- *            \____________\____________\________________\___ refusing -> closing
+ *     reading hello -> resolving -> connecting -> watching -> relaying
+ *            \____________\____________\____________\____________\___ refusing -> closing
  *
  * (relaying closes at once: nothing is forged once the server may have spoken). Nothing is dialled
  * before the policy has allowed name and port. A session keeps the verdict and a copy of the name,
@@ -19,6 +19,7 @@ enum {
     SESSION_HELLO_MS = 10 * 1000,
     SESSION_RESOLVE_MS = 5 * 1000,
     SESSION_CONNECT_MS = 10 * 1000,
+    SESSION_WATCH_MS = 30 * 1000,
     SESSION_REFUSE_MS = 1000,
 };
 

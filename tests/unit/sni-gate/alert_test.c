@@ -27,6 +27,10 @@ static const struct row {
     { "DNS failed: internal_error", REASON_UPSTREAM_DNS_FAILED, 80, 80 },
     { "address refused: internal_error", REASON_UPSTREAM_ADDRESS_REFUSED, 80, 80 },
     { "connect failed: internal_error", REASON_UPSTREAM_CONNECT_FAILED, 80, 80 },
+    { "server closed: internal_error", REASON_UPSTREAM_CLOSED, 80, 80 },
+    { "server silent: internal_error", REASON_UPSTREAM_SILENT, 80, 80 },
+    { "server malformed: internal_error", REASON_UPSTREAM_MALFORMED, 80, 80 },
+    { "another name in the second hello: illegal_parameter", REASON_NAME_CHANGED, 47, 47 },
     { "out of resources: internal_error", REASON_OUT_OF_RESOURCES, 80, 80 },
     { "allowed: none", REASON_ALLOWED, NONE, NONE },
 };

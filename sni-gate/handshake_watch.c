@@ -1,0 +1,364 @@
+/* sni-gate/handshake_watch.c - both directions through our hands until the server has answered. */
+#include "sni-gate/handshake_watch.h"
+#include "sni-gate/client_hello.h"
+#include "sni-gate/server_opening.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum { READ_BYTES = 16 * 1024 };
+enum { READABLE = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR };
+
+static enum watch_outcome refuse(struct handshake_watch *watch, enum reason reason)
+{
+    watch->reason = reason;
+    return WATCH_REFUSED;
+}
+
+/* Bytes on their way */
+
+static bool way_append(struct watch_way *way, const uint8_t *bytes, size_t size)
+{
+    uint8_t *more = realloc(way->bytes, way->size + size);
+    if (more == NULL)
+        return false;
+    memcpy(more + way->size, bytes, size);
+    way->bytes = more;
+    way->size += size;
+    return true;
+}
+
+static void way_clear(struct watch_way *way)
+{
+    free(way->bytes);
+    way->bytes = NULL;
+    way->size = way->sent = way->passable = 0;
+}
+
+/* Returns what the socket took; -1: it is lost. */
+static ssize_t send_some(int descriptor, const uint8_t *bytes, size_t size)
+{
+    ssize_t sent;
+    do
+        sent = send(descriptor, bytes, size, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 && errno == EAGAIN ? 0 : sent;
+}
+
+/* Returns what there was, up to READ_BYTES; 0: the end; -1: errno says why. */
+static ssize_t receive_some(int descriptor, uint8_t *ret_bytes)
+{
+    ssize_t size;
+    do
+        size = recv(descriptor, ret_bytes, READ_BYTES, 0);
+    while (size < 0 && errno == EINTR);
+    return size;
+}
+
+/* To the server */
+
+static enum watch_outcome send_hello(struct handshake_watch *watch)
+{
+    const struct hello_assembler *hello = &watch->hello->assembler;
+    size_t left = hello->judged_size - watch->hello_sent;
+    if (left == 0 || !watch->can_write)
+        return WATCH_GOES_ON;
+    ssize_t sent = send_some(watch->server->descriptor, hello->raw + watch->hello_sent, left);
+    if (sent < 0)
+        return WATCH_SERVER_LOST;
+    watch->hello_sent += (size_t)sent;
+    watch->up.passed += (size_t)sent;
+    watch->can_write = (size_t)sent == left;
+    return WATCH_GOES_ON;
+}
+
+static enum watch_outcome send_up(struct handshake_watch *watch)
+{
+    struct watch_way *up = &watch->up;
+    if (up->sent == up->size)
+        way_clear(up);
+    size_t left = up->passable - up->sent;
+    if (left == 0 || !watch->can_write || watch->hello_sent < watch->hello->assembler.judged_size)
+        return WATCH_GOES_ON;
+    ssize_t sent = send_some(watch->server->descriptor, up->bytes + up->sent, left);
+    if (sent < 0)
+        return WATCH_SERVER_LOST;
+    up->sent += (size_t)sent;
+    up->passed += (size_t)sent;
+    watch->can_write = (size_t)sent == left;
+    return WATCH_GOES_ON;
+}
+
+/* From the client */
+
+/* The bytes as the client sent them, since a server may take capitals for another name. */
+static bool names_same_server(const struct hello_assembler *first,
+                              const struct client_hello *second)
+{
+    struct client_hello hello;
+    if (client_hello_parse(hello_assembler_message(first), &hello) != CLIENT_HELLO_OK ||
+        !second->has_server_name)
+        return false;
+    size_t size = reader_left(&hello.server_name);
+    return size == reader_left(&second->server_name) &&
+           memcmp(hello.server_name.at, second->server_name.at, size) == 0;
+}
+
+/* The second hello is whole: it may go on, and what follows it is filtered anew. */
+static enum watch_outcome judge_second(struct handshake_watch *watch)
+{
+    struct client_hello hello;
+    struct reader message = hello_assembler_message(&watch->second);
+    if (client_hello_parse(message, &hello) != CLIENT_HELLO_OK)
+        return refuse(watch, REASON_MALFORMED_HELLO);
+    if (!names_same_server(&watch->hello->assembler, &hello))
+        return refuse(watch, REASON_NAME_CHANGED);
+    size_t hello_size = watch->second.judged_size, size;
+    uint8_t *raw = hello_assembler_take_raw(&watch->second, &size);
+    watch->filter = (struct record_filter){ 0 };
+    watch->reads_second = false;
+    watch->has_retried = true;
+    bool is_taken = way_append(&watch->up, raw, size);
+    watch->up.passable +=
+        hello_size + record_filter_pass(&watch->filter, raw + hello_size, size - hello_size);
+    free(raw);
+    return is_taken ? WATCH_GOES_ON : refuse(watch, REASON_OUT_OF_RESOURCES);
+}
+
+static enum watch_outcome feed_second(struct handshake_watch *watch, const uint8_t *bytes,
+                                      size_t size)
+{
+    if (size > hello_assembler_room(&watch->second))
+        return refuse(watch, REASON_HELLO_TOO_LARGE);
+    switch (hello_assembler_feed(&watch->second, bytes, size)) {
+    case HELLO_INCOMPLETE:
+        return WATCH_GOES_ON;
+    case HELLO_COMPLETE:
+        return judge_second(watch);
+    case HELLO_MALFORMED:
+    case HELLO_NOT_TLS:
+        return refuse(watch, REASON_MALFORMED_HELLO);
+    case HELLO_TOO_LARGE:
+        return refuse(watch, REASON_HELLO_TOO_LARGE);
+    case HELLO_OUT_OF_MEMORY:
+        break;
+    }
+    return refuse(watch, REASON_OUT_OF_RESOURCES);
+}
+
+/* Takes bytes that follow what is on its way up, which may be sent already. */
+static enum watch_outcome take_up(struct handshake_watch *watch, const uint8_t *bytes, size_t size)
+{
+    size_t passable = record_filter_pass(&watch->filter, bytes, size);
+    size_t kept = watch->reads_second ? passable : size;
+    if (kept > 0 && !way_append(&watch->up, bytes, kept))
+        return refuse(watch, REASON_OUT_OF_RESOURCES);
+    watch->up.passable += passable;
+    return kept < size ? feed_second(watch, bytes + kept, size - kept) : WATCH_GOES_ON;
+}
+
+/* Nothing more is read while something of before has still to go, or must wait for the server. */
+static bool wants_client(const struct handshake_watch *watch)
+{
+    return (watch->up.events & READABLE) != 0 && watch->up.sent == watch->up.size &&
+           (watch->reads_second || !watch->filter.at_handshake);
+}
+
+/* After its end, or without TLS, no second hello can come: there is nothing more to watch for. */
+static enum watch_outcome read_client(struct handshake_watch *watch)
+{
+    uint8_t bytes[READ_BYTES];
+    ssize_t size = receive_some(watch->client->descriptor, bytes);
+    if (size < 0 && errno == EAGAIN) {
+        watch->up.events = 0;
+        return WATCH_GOES_ON;
+    }
+    if (size < 0 || (size == 0 && watch->reads_second))
+        return WATCH_CLIENT_LOST;
+    if (size == 0)
+        return WATCH_SEEN;
+    if (size < READ_BYTES) /* epoll(7): that was all, but for an end */
+        watch->up.events &= (uint32_t)~EPOLLIN;
+    enum watch_outcome outcome = take_up(watch, bytes, (size_t)size);
+    return outcome == WATCH_GOES_ON && watch->filter.is_not_tls ? WATCH_SEEN : outcome;
+}
+
+/* From the server */
+
+/* The client gets the request for a second hello at once. What is kept is at most the beginning of
+ * a record, for the next answer to be judged from there. */
+static enum watch_outcome pass_retry_on(struct handshake_watch *watch)
+{
+    struct watch_way *down = &watch->down;
+    if (watch->has_retried || watch->reads_second)
+        return refuse(watch, REASON_UPSTREAM_MALFORMED); /* RFC 8446 4.1.4: only once */
+    ssize_t sent = send_some(watch->client->descriptor, down->bytes, down->size);
+    if (sent < 0 || (size_t)sent < down->size) /* far less than an idle socket takes */
+        return WATCH_CLIENT_LOST;
+    down->passed += (size_t)sent;
+    watch->has_relayed = true;
+    size_t whole = server_opening_whole_records(reader_over(down->bytes, down->size));
+    down->size = down->sent = down->size - whole;
+    memmove(down->bytes, down->bytes + whole, down->size);
+    watch->reads_second = true;
+    hello_assembler_init(&watch->second);
+    return WATCH_GOES_ON;
+}
+
+/* What had to wait for the server's answer is the start of the second hello. */
+static enum watch_outcome begin_second(struct handshake_watch *watch)
+{
+    struct watch_way *up = &watch->up;
+    size_t waiting = up->size - up->passable;
+    enum watch_outcome outcome = pass_retry_on(watch);
+    if (outcome != WATCH_GOES_ON || waiting == 0)
+        return outcome;
+    up->size = up->passable;
+    return feed_second(watch, up->bytes + up->size, waiting);
+}
+
+static enum watch_outcome judge_down(struct handshake_watch *watch)
+{
+    switch (server_opening_judge(reader_over(watch->down.bytes, watch->down.size))) {
+    case SERVER_OPENING_INCOMPLETE:
+        return WATCH_GOES_ON;
+    case SERVER_OPENING_ANSWER:
+        return WATCH_SEEN;
+    case SERVER_OPENING_RETRY:
+        return begin_second(watch);
+    case SERVER_OPENING_MALFORMED:
+        break;
+    }
+    return refuse(watch, REASON_UPSTREAM_MALFORMED);
+}
+
+/* While the second hello is awaited, the server has nothing to say. */
+static bool wants_server(const struct handshake_watch *watch)
+{
+    return (watch->down.events & READABLE) != 0 && !watch->reads_second;
+}
+
+static enum watch_outcome read_server(struct handshake_watch *watch)
+{
+    uint8_t bytes[READ_BYTES];
+    ssize_t size = receive_some(watch->server->descriptor, bytes);
+    if (size < 0 && errno == EAGAIN) {
+        watch->down.events = 0;
+        return WATCH_GOES_ON;
+    }
+    if (size <= 0)
+        return WATCH_SERVER_LOST;
+    if (size < READ_BYTES)
+        watch->down.events &= (uint32_t)~EPOLLIN;
+    if (!way_append(&watch->down, bytes, (size_t)size))
+        return refuse(watch, REASON_OUT_OF_RESOURCES);
+    return judge_down(watch);
+}
+
+/* Both */
+
+/* Goes on until both sides have nothing more to give or to take. */
+static enum watch_outcome run(struct handshake_watch *watch)
+{
+    enum watch_outcome outcome = WATCH_GOES_ON;
+    bool is_moving = true;
+    while (outcome == WATCH_GOES_ON && is_moving) {
+        is_moving = false;
+        outcome = send_hello(watch);
+        if (outcome == WATCH_GOES_ON)
+            outcome = send_up(watch);
+        if (outcome == WATCH_GOES_ON && wants_server(watch)) {
+            outcome = read_server(watch);
+            is_moving = true;
+        }
+        if (outcome == WATCH_GOES_ON && wants_client(watch)) {
+            outcome = read_client(watch);
+            is_moving = true;
+        }
+    }
+    return outcome;
+}
+
+enum watch_outcome handshake_watch_start(struct handshake_watch *watch, struct socket_watch *client,
+                                         struct socket_watch *server, struct hello_reader *hello,
+                                         uint32_t client_events)
+{
+    const struct hello_assembler *first = &hello->assembler;
+    *watch = (struct handshake_watch){ .client = client,
+                                       .server = server,
+                                       .hello = hello,
+                                       .can_write = true,
+                                       .reason = REASON_UPSTREAM_MALFORMED };
+    watch->up.events = client_events;
+    enum watch_outcome outcome =
+        take_up(watch, first->raw + first->judged_size, first->raw_size - first->judged_size);
+    return outcome == WATCH_GOES_ON ? run(watch) : outcome;
+}
+
+enum watch_outcome handshake_watch_client_ready(struct handshake_watch *watch, uint32_t events)
+{
+    watch->up.events |= events;
+    return (events & (EPOLLERR | EPOLLHUP)) != 0 ? WATCH_CLIENT_LOST : run(watch);
+}
+
+enum watch_outcome handshake_watch_server_ready(struct handshake_watch *watch, uint32_t events)
+{
+    watch->down.events |= events;
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
+        watch->can_write = true;
+    return run(watch);
+}
+
+bool handshake_watch_can_start_over(const struct handshake_watch *watch)
+{
+    return watch->up.passed == watch->hello_sent && watch->down.size == 0 && !watch->has_relayed;
+}
+
+/* The rest of the hello, where the server answered before it had all of it, goes first. */
+static bool put_hello_first(struct handshake_watch *watch, struct relay_preface *up)
+{
+    const struct hello_assembler *hello = &watch->hello->assembler;
+    size_t left = hello->judged_size - watch->hello_sent, more = up->size - up->sent;
+    if (left == 0)
+        return true;
+    uint8_t *bytes = malloc(left + more);
+    if (bytes == NULL)
+        return false;
+    memcpy(bytes, hello->raw + watch->hello_sent, left);
+    if (more > 0)
+        memcpy(bytes + left, up->bytes + up->sent, more);
+    free(up->bytes);
+    *up = (struct relay_preface){ bytes, left + more, 0, up->events };
+    return true;
+}
+
+static struct relay_preface preface_of(struct watch_way *way)
+{
+    struct relay_preface preface = { way->bytes, way->size, way->sent, way->events };
+    way->bytes = NULL;
+    way_clear(way);
+    return preface;
+}
+
+bool handshake_watch_take_prefaces(struct handshake_watch *watch,
+                                   struct relay_preface ret_prefaces[2])
+{
+    struct relay_preface up = preface_of(&watch->up);
+    if (!put_hello_first(watch, &up)) {
+        free(up.bytes);
+        return false;
+    }
+    ret_prefaces[RELAY_CLIENT] = up;
+    ret_prefaces[RELAY_SERVER] = preface_of(&watch->down);
+    return true;
+}
+
+void handshake_watch_release(struct handshake_watch *watch)
+{
+    way_clear(&watch->up);
+    way_clear(&watch->down);
+    hello_assembler_release(&watch->second);
+}
