@@ -107,13 +107,6 @@ static bool answer_late(struct tcp_connection *connection, const struct resolver
     return true;
 }
 
-/* Takes a message's answer into `output`, which has the room. */
-static void put_answer(struct writer *output, const uint8_t *answer, size_t size)
-{
-    writer_uint(output, (uint32_t)size, 2);
-    writer_bytes(output, answer, size);
-}
-
 /* Takes the late answers that are known by now, as far as there is room. */
 static void put_late_answers(struct tcp_connection *connection, struct writer *output)
 {
@@ -122,7 +115,8 @@ static void put_late_answers(struct tcp_connection *connection, struct writer *o
         next = LIST_NEXT(late, late);
         if (late->size == 0)
             continue;
-        put_answer(output, late->bytes, late->size);
+        writer_uint(output, (uint32_t)late->size, 2);
+        writer_bytes(output, late->bytes, late->size);
         forget(late);
     }
 }

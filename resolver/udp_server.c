@@ -28,10 +28,10 @@ struct arrival {
 };
 
 /* A query whose answer waits for a look-up, and what sends it on its way then. */
-struct late_answer {
+struct late_datagram {
     struct resolver_waiting waiting;
     struct udp_server *server;
-    LIST_ENTRY(late_answer) late;
+    LIST_ENTRY(late_datagram) late;
     struct sockaddr_in6 client; /* as in an arrival, and so is the next */
     alignas(size_t) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
     socklen_t client_size;
@@ -44,7 +44,7 @@ struct udp_server {
     bool is_wildcard;
     struct endpoint own; /* where the socket is bound */
     struct resolver *resolver;
-    LIST_HEAD(, late_answer) late;
+    LIST_HEAD(, late_datagram) late;
     struct mmsghdr received[BATCH], answered[BATCH];
     struct iovec received_bytes[BATCH], answered_bytes[BATCH];
     struct arrival arrivals[BATCH];
@@ -116,7 +116,7 @@ static bool source_is_sound(const struct udp_server *server, const struct endpoi
 
 static void on_answered(struct resolver_waiting *waiting, const uint8_t *answer, size_t size)
 {
-    struct late_answer *late = (struct late_answer *)waiting; /* its first member */
+    struct late_datagram *late = (struct late_datagram *)waiting; /* its first member */
     struct iovec bytes = { (void *)answer, size };
     const struct msghdr message = { .msg_name = &late->client,
                                     .msg_namelen = late->client_size,
@@ -134,7 +134,7 @@ static void on_answered(struct resolver_waiting *waiting, const uint8_t *answer,
 static bool answer_late(struct udp_server *server, const struct msghdr *query,
                         const struct resolver_request *request)
 {
-    struct late_answer *late = calloc(1, sizeof(*late));
+    struct late_datagram *late = calloc(1, sizeof(*late));
     if (late == NULL)
         return false;
     late->server = server;
@@ -301,7 +301,7 @@ void udp_server_free(struct udp_server *server)
 {
     if (server == NULL)
         return;
-    struct late_answer *late;
+    struct late_datagram *late;
     while ((late = LIST_FIRST(&server->late)) != NULL) {
         resolver_wait_cancel(&late->waiting);
         LIST_REMOVE(late, late);

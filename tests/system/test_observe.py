@@ -29,7 +29,8 @@ def policy(make_policy, at_gate):
 
 
 @pytest.fixture
-def pinhole(launch, policy, authority, gate_port, nginx):  # pylint: disable=unused-argument
+def pinhole(launch, policy, authority, gate_port, nginx):
+    assert nginx
     authority.zone.update({"new.example.com": [NGINX], "denied.example.com": [NGINX], "six.example.com": ["::1"],
                            "empty.example.com": [], "broken.example.com": dns.rcode.SERVFAIL})
     return launch(policy, authority.endpoint, gate_port=gate_port, dns=["127.0.0.1:0", "[::1]:0"],
