@@ -1,5 +1,6 @@
 /* app/worker.c - one worker: a thread, a loop, its share of the resolver and of the gate. */
 #include "app/worker.h"
+#include "app/existence.h"
 #include "base/clock.h"
 #include "net/dns_channel.h"
 #include "net/mailbox.h"
@@ -72,13 +73,20 @@ static bool start_dns(struct worker *worker, const struct endpoint *endpoint, st
     return worker->tcp[at] != NULL;
 }
 
-static bool start_gate(struct worker *worker, const struct worker_setup *setup, struct fault *fault)
+/* The upstream DNS, which resolver and gate share. */
+static bool start_channel(struct worker *worker, const struct options *options, struct fault *fault)
 {
-    const struct options *options = setup->options;
     worker->channel =
         dns_channel_new(&worker->loop, options->upstream_dns, options->upstream_dns_count, fault);
     if (worker->channel == NULL)
         return false;
+    worker->resolver.lookup = existence_lookup(worker->channel);
+    return true;
+}
+
+static bool start_gate(struct worker *worker, const struct worker_setup *setup, struct fault *fault)
+{
+    const struct options *options = setup->options;
     worker->upstream = (struct upstream){ .loop = &worker->loop,
                                           .poller = worker->poller,
                                           .channel = worker->channel,
@@ -110,7 +118,7 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     policy_view_init(&worker->view, setup->feed);
     resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
                   (struct resolver_sink){ &worker->log, event_log_query_denied });
-    bool is_up = start_loop(worker);
+    bool is_up = start_loop(worker) && start_channel(worker, setup->options, fault);
     for (uint32_t i = 0; is_up && i < setup->options->dns_listen_count; i++)
         is_up = start_dns(worker, &setup->options->dns_listen[i], fault);
     if (is_up && start_gate(worker, setup, fault))

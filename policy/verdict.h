@@ -30,6 +30,7 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(UPSTREAM_ADDRESS_REFUSED, "upstream_address_refused")                                   \
     REASON(UPSTREAM_CONNECT_FAILED, "upstream_connect_failed")                                     \
     REASON(OUT_OF_RESOURCES, "out_of_resources")                                                   \
+    REASON(OBSERVED, "observed")                                                                   \
     REASON(ALLOWED, "allowed")
 
 #define REASON_CONSTANT(constant, word) REASON_##constant,
@@ -50,6 +51,7 @@ struct verdict {
     int64_t rule_id;           /* 0: no rule decided */
     enum pattern_kind pattern; /* of that rule */
     uint8_t pattern_skips;     /* leading labels of the name that its wildcard stands for */
+    enum reason would_be;      /* of REASON_OBSERVED: why it would be denied were it enforced */
 };
 
 /* The word of a reason in logs and JSON: a literal. */

@@ -17,11 +17,13 @@ struct reference_rule {
     char name[REFERENCE_NAME_BYTES]; /* lower case */
     uint16_t port;
     int64_t expires_at;
+    uint32_t group; /* 0: everybody */
 };
 
 struct reference {
     struct reference_rule rules[REFERENCE_RULES_MAX];
     size_t count;
+    const unsigned *fit; /* by group: 0: the client is no member, else how close; NULL: all are */
 };
 
 /* The rule as the program compiles it from what a person would have typed. */
@@ -34,7 +36,16 @@ static inline struct compiled_rule reference_compile(const struct reference_rule
                     prefixes[rule->pattern], rule->name, rule->port);
     if (rule->expires_at != RULE_NEVER_EXPIRES)
         text_add_format(&text, " @%lld", (long long)rule->expires_at);
-    return rule_of(line, rule->id);
+    struct compiled_rule compiled = rule_of(line, rule->id);
+    compiled.group = rule->group;
+    return compiled;
+}
+
+/* "Networks": how closely the rule's group fits the client. */
+static inline unsigned reference_fit(const struct reference *reference,
+                                     const struct reference_rule *rule)
+{
+    return reference->fit != NULL ? reference->fit[rule->group] : 1;
 }
 
 /* The length of what stands before ".name" in `host`; 0 where it does not end so. */
@@ -71,8 +82,10 @@ static inline bool reference_matches(const struct reference_rule *rule, const ch
 }
 
 /* Both match one host. "The most specific name wins (exact, then `*.`, then `**.`; longer before
- * shorter). Among equal names deny wins; then the lowest id." */
-static inline bool reference_goes_before(const struct reference_rule *left,
+ * shorter). Among equal names deny wins; then the group of the longest matching network; then the
+ * lowest id." */
+static inline bool reference_goes_before(const struct reference *reference,
+                                         const struct reference_rule *left,
                                          const struct reference_rule *right)
 {
     if (left->pattern != right->pattern)
@@ -81,6 +94,9 @@ static inline bool reference_goes_before(const struct reference_rule *left,
         return strlen(left->name) > strlen(right->name);
     if (left->action != right->action)
         return left->action == RULE_DENY;
+    unsigned left_fit = reference_fit(reference, left), right_fit = reference_fit(reference, right);
+    if (left_fit != right_fit)
+        return left_fit > right_fit;
     return left->id < right->id;
 }
 
@@ -93,8 +109,8 @@ static inline const struct reference_rule *reference_decide(const struct referen
     for (size_t i = 0; i < reference->count; i++) {
         const struct reference_rule *rule = &reference->rules[i];
         if (rule->is_in_force && rule->port == port && rule->expires_at > now_s &&
-            reference_matches(rule, host) &&
-            (winner == NULL || reference_goes_before(rule, winner)))
+            reference_fit(reference, rule) > 0 && reference_matches(rule, host) &&
+            (winner == NULL || reference_goes_before(reference, rule, winner)))
             winner = rule;
     }
     return winner;

@@ -1,45 +1,7 @@
 /* tests/unit/policy/client_group_test.c - whom a rule is for, and which of several rules decides
  * for a client. */
 #include "dice.h"
-#include "policies.h"
-#include "policy/client_group.h"
-
-#include <stdio.h>
-
-static struct ip_address address_of(const char *text)
-{
-    struct ip_address address;
-    assert_true(ip_address_parse(text, &address));
-    return address;
-}
-
-/* Groups and networks as one line: "build 10.0.0.0/8 fd00::/8; ci 10.1.0.0/16; empty". Ids count
- * from 2. */
-static struct client_groups *groups_of(const char *text)
-{
-    char line[512], *rest = line, *group, *word;
-    struct client_groups_builder *builder = client_groups_builder_new();
-    assert_true((size_t)snprintf(line, sizeof(line), "%s", text) < sizeof(line));
-    for (uint32_t id = 2; (group = strsep(&rest, ";")) != NULL; id++) {
-        const char *name = NULL;
-        while ((word = strsep(&group, " ")) != NULL) {
-            struct ip_network network;
-            if (*word == '\0')
-                continue;
-            if (name == NULL) {
-                name = word;
-                assert_true(client_groups_builder_add_group(
-                    builder, &(struct client_group_row){ id, name }));
-            } else {
-                assert_true(ip_network_parse(word, &network));
-                assert_true(client_groups_builder_add_network(builder, name, &network));
-            }
-        }
-    }
-    struct client_groups *groups = client_groups_builder_finish(builder);
-    assert_non_null(groups);
-    return groups;
-}
+#include "groups.h"
 
 static const struct fit_row {
     const char *name, *groups, *address;
@@ -95,23 +57,6 @@ static void names_and_ids(void **state)
     assert_false(client_groups_has_network(groups, 3));
     assert_true(client_groups_has_network(groups, CLIENT_GROUP_ANY_ID));
     client_groups_unref(groups);
-}
-
-/* "GROUP allow TARGET; ..." are rules 1, 2, ...; GROUP as an id, 0 for 'any'. */
-static struct policy *policy_for_groups(struct client_groups *groups, const char *text)
-{
-    struct settings settings = settings_default();
-    struct policy_builder *builder = policy_builder_new(&test_ports);
-    policy_builder_set_groups(builder, groups);
-    for (int64_t id = 1; *text != '\0'; id++) {
-        char *end;
-        uint32_t group = (uint32_t)strtoul(text, &end, 10);
-        text = end;
-        struct compiled_rule rule = rule_take(&text, id);
-        rule.group = group;
-        assert_true(policy_builder_add(builder, &rule));
-    }
-    return policy_builder_finish(builder, &settings, 1);
 }
 
 #define GROUPS "build 10.0.0.0/8; ci 10.1.0.0/16; both 10.1.0.0/16"
@@ -212,8 +157,8 @@ static void fits_as_a_list_would(void **state)
     char name[16];
     for (uint32_t id = 2; id < 2 + GROUP_COUNT; id++) {
         (void)snprintf(name, sizeof(name), "g%u", id);
-        assert_true(
-            client_groups_builder_add_group(builder, &(struct client_group_row){ id, name }));
+        assert_true(client_groups_builder_add_group(builder,
+                                                    &(struct client_group_row){ id, name, false }));
     }
     for (size_t i = 0; i < NETWORKS; i++) {
         char text[64];

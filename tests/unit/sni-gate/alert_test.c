@@ -28,6 +28,7 @@ static const struct row {
     { "address refused: internal_error", REASON_UPSTREAM_ADDRESS_REFUSED, 80, 80 },
     { "connect failed: internal_error", REASON_UPSTREAM_CONNECT_FAILED, 80, 80 },
     { "out of resources: internal_error", REASON_OUT_OF_RESOURCES, 80, 80 },
+    { "observed: none", REASON_OBSERVED, NONE, NONE },
     { "allowed: none", REASON_ALLOWED, NONE, NONE },
 };
 
