@@ -16,8 +16,7 @@ void policy_store_init(struct policy_store *store, struct database *database)
 
 void policy_store_release(struct policy_store *store)
 {
-    provider_catalogue_free(store->providers);
-    store->providers = NULL;
+    store->providers = provider_catalogue_unref(store->providers);
     store->groups = client_groups_unref(store->groups);
 }
 
@@ -117,7 +116,7 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
     status = database_end(store->database, code, ret_fault);
     database_sleep(store->database);
     if (status != DATABASE_OK) {
-        provider_catalogue_free(providers);
+        provider_catalogue_unref(providers);
         client_groups_unref(groups);
         return status;
     }
