@@ -107,6 +107,13 @@ struct policy *policy_with_changes(const struct policy *from, const struct rule_
     return policy;
 }
 
+void policy_set_groups(struct policy *policy, struct client_groups *groups)
+{
+    struct client_groups *superseded = policy->groups;
+    policy->groups = client_groups_ref(groups);
+    client_groups_unref(superseded);
+}
+
 bool policy_wants_merge(const struct policy *policy)
 {
     return policy->overlay->node_count > OVERLAY_NODES_MAX ||
