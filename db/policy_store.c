@@ -106,8 +106,10 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
         code = group_reader_read(connection, &groups);
     context.providers = providers;
     context.groups = groups;
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         policy_builder_set_groups(builder, groups);
+        policy_builder_set_providers(builder, providers);
+    }
     if (code == SQLITE_OK)
         code = read_rules(connection, &context, builder, &content.rule_count);
     if (code == SQLITE_OK)

@@ -156,6 +156,15 @@ static bool is_parent(const struct inquiry *inquiry)
     return false;
 }
 
+/* `denial` is of a parent. No other denial looks into the catalogue. */
+static void call_parent(const struct inquiry *inquiry, struct verdict *denial)
+{
+    denial->reason = REASON_PARENT;
+    denial->is_bucket_endpoint =
+        denial->rule_id == 0 &&
+        provider_catalogue_is_bucket_endpoint(inquiry->policy->providers, inquiry->name);
+}
+
 struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
                              uint16_t port, int64_t now_s)
 {
@@ -163,7 +172,7 @@ struct verdict policy_decide(const struct policy *policy, const struct policy_qu
     inquire(policy, question, now_s, &inquiry);
     struct verdict verdict = decide(&inquiry, port);
     if (verdict.reason == REASON_NO_RULE && question->name->label_count > 0 && is_parent(&inquiry))
-        verdict.reason = REASON_PARENT; /* the same words as the resolver's */
+        call_parent(&inquiry, &verdict); /* the same words as the resolver's */
     return verdict;
 }
 
@@ -185,7 +194,7 @@ struct verdict policy_decide_lookup(const struct policy *policy,
             denial = verdict;
     }
     if (is_parent(&inquiry))
-        denial.reason = REASON_PARENT;
+        call_parent(&inquiry, &denial);
     return denial;
 }
 
@@ -271,6 +280,7 @@ struct policy *policy_unref(struct policy *policy)
     name_table_unref(policy->base);
     name_table_unref(policy->overlay);
     client_groups_unref(policy->groups);
+    provider_catalogue_unref(policy->providers);
     free(policy);
     return NULL;
 }

@@ -10,6 +10,9 @@ struct policy_builder *policy_builder_new(const struct policy_ports *ports);
 /* The groups that the policy's clients belong to; a reference is taken. Without it there is only
  * 'any'. */
 void policy_builder_set_groups(struct policy_builder *builder, struct client_groups *groups);
+/* The catalogue, for what a denial says; a reference is taken. */
+void policy_builder_set_providers(struct policy_builder *builder,
+                                  struct provider_catalogue *providers);
 /* Adds one rule in force; ids must rise. False when out of memory: then only free is left to do. */
 bool policy_builder_add(struct policy_builder *builder, const struct compiled_rule *rule);
 /* The finished policy, which the caller owns; NULL when out of memory. Takes over (and frees) the

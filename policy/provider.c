@@ -1,5 +1,6 @@
 /* policy/provider.c - the catalogue: rows of the table `provider`, and which of them a host belongs
  * to. */
+#include "base/text.h"
 #include "policy/provider_match.h"
 
 #include <stdatomic.h>
@@ -250,4 +251,19 @@ struct provider_match provider_catalogue_find(const struct provider_catalogue *c
             consider(catalogue, place, labels, &best);
     }
     return best;
+}
+
+bool provider_catalogue_is_bucket_endpoint(const struct provider_catalogue *catalogue,
+                                           const struct host_name *name)
+{
+    char buffers[2][4 * HOST_NAME_WIRE_MAX];
+    struct host_labels labels = host_labels_of(name);
+    struct provider_match found = provider_catalogue_find(catalogue, &labels);
+    if (found.match != TEMPLATE_MATCHES || found.skips > 0 || !found.provider->converts)
+        return false;
+    struct text domain = text_in(buffers[0], sizeof(buffers[0]));
+    struct text own = text_in(buffers[1], sizeof(buffers[1]));
+    host_template_add_to(&found.provider->domain, &found.captures, &domain);
+    host_name_add_to(name, &own);
+    return strcmp(domain.at, own.at) == 0;
 }

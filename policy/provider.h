@@ -51,6 +51,12 @@ enum provider_status provider_catalogue_add(struct provider_catalogue *catalogue
 /* Rows that were left out because they can't be read. */
 uint32_t provider_catalogue_unreadable(const struct provider_catalogue *catalogue);
 
+/* True where `name` is an endpoint that serves all buckets, named by paths, and the host of each is
+ * one label in front of this very name: storage.googleapis.com. `catalogue` may be NULL. Allocates
+ * nothing; any thread. */
+bool provider_catalogue_is_bucket_endpoint(const struct provider_catalogue *catalogue,
+                                           const struct host_name *name);
+
 /* What a URL comes to as a host name. Zero admits nothing. */
 enum url_outcome {
     URL_INVALID = 0,

@@ -18,8 +18,10 @@ static struct gate_addresses gate_with(unsigned v4_count, unsigned v6_count)
     return gate;
 }
 
-static const struct verdict allowed = { DECISION_ALLOW, REASON_ALLOWED, 1, PATTERN_EXACT, 0 };
-static const struct verdict denied = { DECISION_DENY, REASON_NO_RULE, 0, PATTERN_EXACT, 0 };
+static const struct verdict allowed = { .decision = DECISION_ALLOW,
+                                        .reason = REASON_ALLOWED,
+                                        .rule_id = 1 };
+static const struct verdict denied = { .reason = REASON_NO_RULE };
 
 /* Four labels that make a name of 255 bytes. */
 #define LABEL_63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
