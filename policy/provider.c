@@ -225,10 +225,12 @@ static void consider(const struct provider_catalogue *catalogue, uint32_t place,
     bool is_endpoint = place % 2 == 0;
     if (is_endpoint ? labels->count != template->count : labels->count <= template->count)
         return;
+    found.rank = rank(template, is_endpoint);
+    if (best->match == TEMPLATE_MATCHES && found.rank < best->rank)
+        return; /* whatever it says: lists of regions are long */
     found.provider = &catalogue->list[place / 2];
     found.skips = (uint8_t)(labels->count - template->count);
     found.match = host_template_match(template, labels, found.skips, &found.captures);
-    found.rank = rank(template, is_endpoint);
     if (is_better(&found, best))
         *best = found;
 }
