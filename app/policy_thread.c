@@ -111,7 +111,9 @@ static void publish(struct policy_thread *thread, struct policy_source_next *nex
 {
     log_loaded(thread, next->policy, next->is_whole);
     log_unreadable_settings(thread);
-    record_thread_refresh(thread->record, next->policy, next->is_whole ? NULL : &next->touched);
+    if (next->touches_all)
+        free(next->touched.id);
+    record_thread_refresh(thread->record, next->policy, next->touches_all ? NULL : &next->touched);
     policy_feed_publish(&thread->feed, next->policy);
 }
 

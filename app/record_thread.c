@@ -14,7 +14,8 @@ enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 50, QUIET_MAX_MS = 5000 
 struct job {
     struct job *next;
     struct policy *policy; /* owns a reference */
-    struct rule_ids ids;   /* owned; NULL ids: all rules */
+    bool is_for_all;       /* all rules; else those of `ids` */
+    struct rule_ids ids;   /* owned */
 };
 
 struct record_thread {
@@ -116,6 +117,8 @@ static void run_job(struct record_thread *thread, struct database *database, con
                                 .id_count = job->ids.count,
                                 .report = log_rule,
                                 .context = thread };
+    if (!job->is_for_all && job->ids.count == 0)
+        return;
     struct status_walk *walk = status_walk_new(&plan);
     bool is_done = walk == NULL;
     while (!is_done) {
@@ -242,6 +245,7 @@ void record_thread_refresh(struct record_thread *thread, struct policy *policy,
         return;
     }
     job->policy = policy_ref(policy);
+    job->is_for_all = ids == NULL;
     if (ids != NULL)
         job->ids = *ids;
     (void)pthread_mutex_lock(&thread->lock);

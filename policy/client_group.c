@@ -300,6 +300,16 @@ struct client_groups *client_groups_unref(struct client_groups *groups)
     return NULL;
 }
 
+size_t client_groups_count(const struct client_groups *groups)
+{
+    return groups->group_count;
+}
+
+const char *client_groups_name_at(const struct client_groups *groups, size_t index)
+{
+    return groups->groups[index].name;
+}
+
 bool client_groups_find(const struct client_groups *groups, const char *name, uint32_t *ret_id)
 {
     const struct group *group = find_group(groups, name);

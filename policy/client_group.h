@@ -45,6 +45,11 @@ struct client_groups *client_groups_ref(struct client_groups *groups);
 /* NULL is fine; returns NULL. */
 struct client_groups *client_groups_unref(struct client_groups *groups);
 
+/* How many groups there are, and the name of each: index 0 is the first in the order of bytes. The
+ * name lives as long as `groups`. */
+size_t client_groups_count(const struct client_groups *groups);
+const char *client_groups_name_at(const struct client_groups *groups, size_t index);
+
 /* The id of a group by its name. False where there is none. */
 bool client_groups_find(const struct client_groups *groups, const char *name, uint32_t *ret_id);
 /* The name of a group; "" for an id that is none. Lives as long as `groups`. */

@@ -169,6 +169,15 @@ static struct verdict lift_if_observed(const struct inquiry *inquiry, struct ver
     return lifted;
 }
 
+/* `denial` is of a parent. No other denial looks into the catalogue. */
+static void call_parent(const struct inquiry *inquiry, struct verdict *denial)
+{
+    denial->reason = REASON_PARENT;
+    denial->is_bucket_endpoint =
+        denial->rule_id == 0 &&
+        provider_catalogue_is_bucket_endpoint(inquiry->policy->providers, inquiry->name);
+}
+
 struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
                              uint16_t port, int64_t now_s)
 {
@@ -178,7 +187,7 @@ struct verdict policy_decide(const struct policy *policy, const struct policy_qu
     if (verdict.decision == DECISION_ALLOW)
         return verdict;
     if (verdict.reason == REASON_NO_RULE && question->name->label_count > 0 && is_parent(&inquiry))
-        verdict.reason = REASON_PARENT; /* the same words as the resolver's */
+        call_parent(&inquiry, &verdict); /* the same words as the resolver's */
     return lift_if_observed(&inquiry, verdict);
 }
 
@@ -200,7 +209,7 @@ struct verdict policy_decide_lookup(const struct policy *policy,
             denial = verdict;
     }
     if (is_parent(&inquiry))
-        denial.reason = REASON_PARENT;
+        call_parent(&inquiry, &denial);
     return lift_if_observed(&inquiry, denial);
 }
 
@@ -291,6 +300,7 @@ struct policy *policy_unref(struct policy *policy)
     name_table_unref(policy->base);
     name_table_unref(policy->overlay);
     client_groups_unref(policy->groups);
+    provider_catalogue_unref(policy->providers);
     free(policy);
     return NULL;
 }

@@ -3,8 +3,6 @@
 #include "base/text.h"
 #include "policy/host_name.h"
 
-#include <stdbool.h>
-
 const char *reason_word(enum reason reason)
 {
 #define REASON_WORD(constant, word) [REASON_##constant] = word,
@@ -154,11 +152,31 @@ static void add_cause(const struct verdict *verdict, enum reason reason,
     }
 }
 
+/* Whoever asks for the endpoint of a store is told the way to the buckets that are allowed. */
+static bool leads_to_buckets(const struct verdict *verdict, uint16_t port)
+{
+    return verdict->reason == REASON_PARENT && verdict->rule_id == 0 &&
+           verdict->is_bucket_endpoint && (port == 0 || port == 443);
+}
+
+static void add_way_to_buckets(const struct host_name *name, struct text *text)
+{
+    text_add(text, "Denied: ");
+    host_name_add_to(name, text);
+    text_add(text, " serves every bucket; allowed here: BUCKET.");
+    host_name_add_to(name, text);
+    text_add(text, ".");
+}
+
 void verdict_add_sentence(const struct verdict *verdict, const struct host_name *name,
                           uint16_t port, struct text *text)
 {
     const char *about = about_connection(verdict->reason);
     const char *after = after_destination(verdict->reason);
+    if (leads_to_buckets(verdict, port)) {
+        add_way_to_buckets(name, text);
+        return;
+    }
     if (about != NULL) {
         text_add(text, about);
     } else {

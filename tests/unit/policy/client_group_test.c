@@ -222,6 +222,37 @@ static void survives_edits(void **state)
     policy_unref(rebased);
 }
 
+/* New groups come into force beside an edit; the policy it came from keeps the old ones, and a
+ * merge that began before it does not bring them back. */
+static void takes_new_groups(void **state)
+{
+    (void)state;
+    struct rule_ids touched;
+    struct client_groups *old = groups_of("build 10.0.0.0/8"), *new = groups_of("build fd00::/8");
+    struct policy *from = policy_for_groups(old, "2 allow a.example");
+    struct policy *merged = policy_merge(from);
+    struct policy *changed = policy_with_changes(from, NULL, 0, policy_settings(from), &touched);
+    policy_set_groups(changed, new);
+    struct policy *rebased = policy_rebase(changed, merged);
+    client_groups_unref(old);
+    client_groups_unref(new);
+    struct host_name name = name_of("a.example");
+    struct policy_question v4 = { address_of("10.1.0.1"), &name };
+    struct policy_question v6 = { address_of("fd00::1"), &name };
+    assert_int_equal(policy_decide(from, &v4, 443, 0).rule_id, 1);
+    assert_int_equal(policy_decide(from, &v6, 443, 0).rule_id, 0);
+    const struct policy *all[] = { changed, rebased };
+    for (size_t i = 0; i < COUNT(all); i++) {
+        assert_int_equal(policy_decide(all[i], &v4, 443, 0).rule_id, 0);
+        assert_int_equal(policy_decide(all[i], &v6, 443, 0).rule_id, 1);
+    }
+    free(touched.id);
+    policy_unref(from);
+    policy_unref(merged);
+    policy_unref(changed);
+    policy_unref(rebased);
+}
+
 int main(void)
 {
     struct tests tests = { 0 };
@@ -231,5 +262,6 @@ int main(void)
     tests_add_row(&tests, "names and ids", NULL, names_and_ids);
     tests_add_row(&tests, "fits as a list would", NULL, fits_as_a_list_would);
     tests_add_row(&tests, "survives edits", NULL, survives_edits);
+    tests_add_row(&tests, "takes new groups", NULL, takes_new_groups);
     return tests_run(&tests, "client_group");
 }

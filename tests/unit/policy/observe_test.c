@@ -129,7 +129,7 @@ struct clients {
     } list[NETWORKS];
 };
 
-static struct ip_network random_network(struct dice *dice)
+static struct ip_network random_v4_network(struct dice *dice)
 {
     static const uint8_t lengths[] = { 8, 15, 16, 24, 31, 32 };
     struct ip_network network = { .address.family = 4,
@@ -157,7 +157,7 @@ static struct client_groups *random_groups(struct dice *dice, struct clients *cl
         char name[16];
         struct listed_network *listed = &clients->list[i];
         *listed =
-            (struct listed_network){ random_network(dice), 2 + dice_below(dice, GROUP_COUNT) };
+            (struct listed_network){ random_v4_network(dice), 2 + dice_below(dice, GROUP_COUNT) };
         (void)snprintf(name, sizeof(name), "g%u", listed->group);
         assert_true(client_groups_builder_add_network(builder, name, &listed->network));
     }
@@ -204,7 +204,7 @@ static struct policy *random_policy(struct dice *dice, struct client_groups *gro
     reference->count = 1 + dice_below(dice, 60);
     for (size_t i = 0; i < reference->count; i++) {
         struct reference_rule *rule = &reference->rules[i];
-        *rule = random_rule(dice, (int64_t)i + 1);
+        *rule = random_rule(dice, reference, (int64_t)i + 1);
         rule->group = dice_below(dice, 3) > 0 ? 2 + dice_below(dice, GROUP_COUNT) : 0;
         struct compiled_rule compiled = reference_compile(rule);
         assert_true(policy_builder_add(builder, &compiled));
