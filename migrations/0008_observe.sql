@@ -1,0 +1,1 @@
+-- 0008: the number of a step that comes with another change.
