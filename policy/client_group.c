@@ -339,6 +339,13 @@ static bool has_group(const struct client_groups *groups, const struct network_n
     return low < node->group_count && members[low] == group;
 }
 
+uint32_t client_home_group(const struct client *client)
+{
+    if (client->network == CLIENT_NO_NETWORK)
+        return CLIENT_GROUP_ANY_ID;
+    return client->groups->members[client->groups->nodes[client->network].first_group];
+}
+
 unsigned client_fit(const struct client *client, uint32_t group)
 {
     if (group == CLIENT_GROUP_ANY_ID)

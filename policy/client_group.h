@@ -60,6 +60,10 @@ struct client {
 
 struct client client_of(const struct client_groups *groups, const struct ip_address *address);
 
+/* The group of the longest network around the client's address: on a tie the lowest id,
+ * CLIENT_GROUP_ANY_ID where there is none. */
+uint32_t client_home_group(const struct client *client);
+
 /* How closely the group fits the client: 0: not a member, 1: 'any', else 2 and the bits of the
  * longest network of the group around its address. */
 unsigned client_fit(const struct client *client, uint32_t group);

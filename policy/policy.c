@@ -194,6 +194,11 @@ const struct settings *policy_settings(const struct policy *policy)
     return &policy->settings;
 }
 
+const struct client_groups *policy_client_groups(const struct policy *policy)
+{
+    return policy->groups;
+}
+
 uint64_t policy_version(const struct policy *policy)
 {
     return policy->version;
