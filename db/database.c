@@ -313,7 +313,7 @@ static void let_go(struct database *database)
 {
     if (database->connection != NULL && !database->is_read_only && database_has_moved(database))
         rescue_log(database->connection);
-    sqlite3_close(database->connection); /* NULL is fine */
+    sqlite3_close_v2(database->connection); /* with its last statement; NULL is fine */
     database->connection = NULL;
     if (database->has_entered)
         database_guard_leave(database->guard);
