@@ -78,6 +78,16 @@ static void tell_denied(const struct resolver *resolver, const struct endpoint *
         resolver->sink.query_denied(resolver->sink.context, &event);
 }
 
+/* A parent of an allowed name exists, but its own address is denied. Other types of it are asked on
+ * the way to the names below (RFC 9156 2.3), and nobody is denied anything. */
+static bool is_denied(enum answer_kind kind, const struct query *query,
+                      const struct verdict *verdict)
+{
+    bool asks_address = query->type == DNS_TYPE_A || query->type == DNS_TYPE_AAAA;
+    bool is_parent = verdict->decision == DECISION_DENY && query->name.label_count > 0;
+    return kind == ANSWER_DENIED || (kind == ANSWER_NO_DATA && is_parent && asks_address);
+}
+
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer)
 {
@@ -101,7 +111,7 @@ size_t resolver_answer(struct resolver *resolver, const struct resolver_request 
     struct writer answer = writer_over(ret_answer, RESOLVER_ANSWER_MAX);
     enum answer_kind kind = answer_compose(&query, status, &terms, &answer);
     resolver_count(resolver, counter_of_kind(kind, status), 1);
-    if (kind == ANSWER_DENIED)
+    if (is_denied(kind, &query, &terms.verdict))
         tell_denied(resolver, &request->client, &query, &terms.verdict);
     return answer.failed ? 0 : writer_size(&answer);
 }

@@ -46,8 +46,8 @@ struct resolver_event {
     struct verdict verdict;
 };
 
-/* Who is told of denied queries, from within resolver_answer(): NXDOMAIN, or REFUSED in its place.
- * Not of NODATA. */
+/* Who is told of denied queries, from within resolver_answer(): NXDOMAIN, or REFUSED in its place,
+ * and NODATA for the address of a parent of an allowed name. */
 struct resolver_sink {
     void *context;
     void (*query_denied)(void *context, const struct resolver_event *event); /* NULL: nobody */
