@@ -41,21 +41,20 @@ void denial_writer_note_edit(struct denial_writer *writer)
 
 void denial_writer_put_off(struct denial_writer *writer)
 {
-    writer->oldest_ms = writer->oldest_ms != 0 ? clock_monotonic_ms() : 0;
     writer->retry_ms = clock_monotonic_ms() + DENIAL_WRITER_EVERY_MS;
 }
 
 int64_t denial_writer_due_ms(const struct denial_writer *writer)
 {
-    if (writer->walk != NULL)
-        return writer->retry_ms;
-    if (writer->oldest_ms == 0)
+    if (writer->walk == NULL && writer->oldest_ms == 0)
         return INT64_MAX;
-    int64_t due_ms = writer->oldest_ms + DENIAL_WRITER_EVERY_MS;
+    int64_t oldest_ms = writer->walk != NULL ? writer->oldest_walked_ms : writer->oldest_ms;
+    int64_t due_ms = oldest_ms + DENIAL_WRITER_EVERY_MS;
     int64_t quiet_ms = writer->edited_ms + DENIAL_WRITER_AFTER_EDIT_MS;
-    int64_t latest_ms = writer->oldest_ms + DENIAL_WRITER_LATEST_MS;
+    int64_t latest_ms = oldest_ms + DENIAL_WRITER_LATEST_MS;
     due_ms = quiet_ms > due_ms ? quiet_ms : due_ms;
-    return due_ms < latest_ms ? due_ms : latest_ms;
+    due_ms = latest_ms < due_ms ? latest_ms : due_ms;
+    return writer->retry_ms > due_ms ? writer->retry_ms : due_ms;
 }
 
 static void leave_out(void *context, const struct denial *denial)
@@ -82,25 +81,26 @@ static bool start_walk(struct denial_writer *writer)
         return false;
     }
     (void)denial_table_take(writer->table, writer->walked);
+    writer->oldest_walked_ms = writer->oldest_ms;
     writer->oldest_ms = 0;
     return true;
 }
 
-enum database_status denial_writer_write(struct denial_writer *writer, struct database *database,
-                                         struct fault *ret_fault)
+enum database_status denial_writer_step(struct denial_writer *writer, struct database *database,
+                                        bool *ret_is_done, struct fault *ret_fault)
 {
-    enum database_status status = DATABASE_OK;
     bool is_done = false;
     if (writer->walk == NULL && !start_walk(writer)) {
         fault_what(ret_fault, "out of memory");
-        writer->oldest_ms = clock_monotonic_ms();
+        denial_writer_put_off(writer);
         return DATABASE_FAILED;
     }
-    while (!is_done && status == DATABASE_OK)
-        status = denied_walk_step(writer->walk, database, &is_done, ret_fault);
+    enum database_status status = denied_walk_step(writer->walk, database, &is_done, ret_fault);
     if (status == DATABASE_BUSY)
         writer->retry_ms = clock_monotonic_ms() + DENIAL_WRITER_RETRY_MS;
-    else
+    if (status == DATABASE_FAILED || is_done)
         end_walk(writer);
+    if (status == DATABASE_OK)
+        *ret_is_done = is_done;
     return status;
 }

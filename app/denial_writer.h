@@ -19,9 +19,11 @@ struct denial_writer {
     struct denial_table *table; /* owned: what is not being written yet */
     struct denied_walk *walk;   /* owned; NULL: nothing is being written */
     struct denial *walked;      /* owned: what is being written */
-    int64_t oldest_ms;          /* monotonic; when the first of the table came; 0: it is empty */
-    int64_t edited_ms;          /* monotonic */
-    int64_t retry_ms;           /* monotonic; of the walk */
+    /* Monotonic: */
+    int64_t oldest_ms;        /* when the first of the table came; 0: it is empty */
+    int64_t oldest_walked_ms; /* the same of what is being written */
+    int64_t edited_ms;
+    int64_t retry_ms; /* not before */
     struct denial_tally told;
 };
 
@@ -33,12 +35,13 @@ void denial_writer_gather(struct denial_writer *writer, const struct denial *den
 /* Somebody edited the file just now. */
 void denial_writer_note_edit(struct denial_writer *writer);
 
-/* The file can't even be opened: all is due again some time later. */
+/* Not now: all is due again some time later. */
 void denial_writer_put_off(struct denial_writer *writer);
 
 /* When to write (monotonic); INT64_MAX: there is nothing to write. */
 int64_t denial_writer_due_ms(const struct denial_writer *writer);
-/* Writes what there is. DATABASE_BUSY: the rest is due again a little later. DATABASE_FAILED: the
- * rest is lost. */
-enum database_status denial_writer_write(struct denial_writer *writer, struct database *database,
-                                         struct fault *ret_fault);
+/* Writes some rows, in one short transaction; `*ret_is_done` is set by DATABASE_OK: there are no
+ * more. One may stop before that; the rest stays due. DATABASE_BUSY: try again when it is due.
+ * DATABASE_FAILED: the rest is lost. */
+enum database_status denial_writer_step(struct denial_writer *writer, struct database *database,
+                                        bool *ret_is_done, struct fault *ret_fault);

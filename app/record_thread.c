@@ -247,6 +247,27 @@ static void note_denials(struct record_thread *thread, enum database_status stat
         thread->denials_have_failed = has_failed;
 }
 
+static bool has_job(struct record_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->lock);
+    bool has = thread->first != NULL && !thread->is_stopping;
+    (void)pthread_mutex_unlock(&thread->lock);
+    return has;
+}
+
+/* Somebody who edits comes first: then the rest is written later. */
+static enum database_status write_steps(struct record_thread *thread, struct database *database,
+                                        struct fault *fault)
+{
+    enum database_status status = DATABASE_OK;
+    bool is_done = false;
+    while (!is_done && status == DATABASE_OK && !has_job(thread))
+        status = denial_writer_step(&thread->denials, database, &is_done, fault);
+    if (!is_done && status == DATABASE_OK)
+        denial_writer_put_off(&thread->denials);
+    return status;
+}
+
 static void write_denials(struct record_thread *thread)
 {
     struct fault fault = { 0 };
@@ -254,7 +275,7 @@ static void write_denials(struct record_thread *thread)
     struct database *database =
         database_open_guarded(thread->path, DATABASE_READ_WRITE, thread->guard, &fault);
     if (database != NULL)
-        status = denial_writer_write(&thread->denials, database, &fault);
+        status = write_steps(thread, database, &fault);
     else
         denial_writer_put_off(&thread->denials);
     if (status == DATABASE_OK)

@@ -120,6 +120,7 @@ static void what_comes_often_survives_a_flood(void **state)
     (void)state;
     enum { NAMES = 20 };
     struct denial_table *table = denial_table_new(PLACES);
+    flood(table, 1, 100000, 20000); /* it is full when they come */
     for (unsigned round = 0; round < 1000; round++) {
         flood(table, 1, round * 100, 100);
         for (unsigned i = 0; i < NAMES && round % 10 == 0; i++) {
@@ -136,6 +137,24 @@ static void what_comes_often_survives_a_flood(void **state)
         assert_non_null(denial);
         assert_in_range(denial->count, 80, 100);
     }
+    free(taken);
+    denial_table_free(table);
+}
+
+static void what_came_once_takes_no_place(void **state)
+{
+    (void)state;
+    struct denial_table *table = denial_table_new(DENIAL_BUCKET_PLACES);
+    for (unsigned i = 0; i < 2 * DENIAL_BUCKET_PLACES; i++) {
+        char name[] = "a.example";
+        name[0] = (char)('a' + i % DENIAL_BUCKET_PLACES);
+        add(table, 1, name);
+    }
+    flood(table, 1, 0, DENIAL_BUCKET_PLACES);
+    struct taken *taken = take(table);
+    for (size_t i = 0; i < taken->count; i++)
+        assert_int_equal(taken->denials[i].count, 2);
+    assert_int_equal(taken->count, DENIAL_BUCKET_PLACES);
     free(taken);
     denial_table_free(table);
 }
@@ -195,6 +214,7 @@ int main(void)
         cmocka_unit_test(joins_what_is_the_same),
         cmocka_unit_test(loses_count_of_nothing),
         cmocka_unit_test(what_comes_often_survives_a_flood),
+        cmocka_unit_test(what_came_once_takes_no_place),
         cmocka_unit_test(another_group_has_its_share),
         cmocka_unit_test(more_groups_than_places),
         cmocka_unit_test(counts_what_has_no_name),
