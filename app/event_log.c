@@ -155,6 +155,33 @@ void event_log_rule_not_in_force(struct event_log *log, int64_t rule_id,
     event_log_send(log);
 }
 
+static void tell_loss(struct event_log *log, enum denial_loss loss, enum reason reason,
+                      uint64_t count)
+{
+    struct log_record *record = event_log_start(log, "denials_not_recorded");
+    if (record == NULL)
+        return;
+    log_record_text(record, "why", denial_loss_word(loss));
+    log_record_text(record, "reason", reason_word(reason));
+    log_record_number(record, "count", (int64_t)count);
+    event_log_send(log);
+}
+
+void event_log_tell_not_recorded(struct event_log *log, const struct denial_table *table,
+                                 struct denial_tally *tally)
+{
+    for (int loss = 0; loss < DENIAL_LOSS_COUNT; loss++) {
+        for (int reason = 0; reason < REASON_COUNT; reason++) {
+            uint64_t *told = &tally->told[loss][reason];
+            uint64_t count =
+                denial_table_left_out(table, (enum denial_loss)loss, (enum reason)reason);
+            if (count > *told)
+                tell_loss(log, (enum denial_loss)loss, (enum reason)reason, count - *told);
+            *told = count;
+        }
+    }
+}
+
 /* `reason` NULL: events of this kind have none. */
 static void tell(struct event_log *log, struct rate_limit *limit, const char *event,
                  const char *reason, int64_t now_ms)

@@ -269,6 +269,11 @@ struct policy_feed *policy_thread_feed(struct policy_thread *thread)
     return &thread->feed;
 }
 
+struct record_thread *policy_thread_record(struct policy_thread *thread)
+{
+    return thread->record;
+}
+
 bool policy_thread_start(struct policy_thread *thread, struct fault *fault)
 {
     struct policy *first = policy_feed_latest(&thread->feed);

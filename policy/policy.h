@@ -42,6 +42,8 @@ struct verdict policy_decide_lookup(const struct policy *policy,
 
 /* Borrowed, as long as the policy lives. */
 const struct settings *policy_settings(const struct policy *policy);
+
+/* Who is a member of what; borrowed, as long as the policy lives. */
 const struct client_groups *policy_client_groups(const struct policy *policy);
 
 /* Rises with every policy that one process makes; 0 is the policy before the first load, which

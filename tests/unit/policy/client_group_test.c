@@ -40,6 +40,28 @@ static void fits(void **state)
     client_groups_unref(groups);
 }
 
+static const struct home_row {
+    const char *name, *groups, *address;
+    uint32_t expected;
+} home_rows[] = {
+    { "home: nobody's network", "build 10.0.0.0/8", "11.0.0.1", CLIENT_GROUP_ANY_ID },
+    { "home: a member", "build 10.0.0.0/8", "10.0.0.1", 2 },
+    { "home: the longest network", "build 10.0.0.0/8; ci 10.1.0.0/16", "10.1.0.1", 3 },
+    { "home: the outer one", "build 10.0.0.0/8; ci 10.1.0.0/16", "10.2.0.1", 2 },
+    { "home: a tie", "build; ci 10.0.0.0/8; lab 10.0.0.0/8", "10.2.0.1", 3 },
+    { "home: IPv6", "build fd00::/8", "fd01::1", 2 },
+};
+
+static void has_its_home(void **state)
+{
+    const struct home_row *row = *state;
+    struct client_groups *groups = groups_of(row->groups);
+    struct ip_address address = address_of(row->address);
+    struct client client = client_of(groups, &address);
+    assert_int_equal(client_home_group(&client), row->expected);
+    client_groups_unref(groups);
+}
+
 static void names_and_ids(void **state)
 {
     (void)state;
@@ -257,6 +279,7 @@ int main(void)
 {
     struct tests tests = { 0 };
     TESTS_ADD_TABLE(&tests, fit_rows, fits);
+    TESTS_ADD_TABLE(&tests, home_rows, has_its_home);
     TESTS_ADD_TABLE(&tests, decision_rows, decides);
     TESTS_ADD_TABLE(&tests, shadow_rows, shadows);
     tests_add_row(&tests, "names and ids", NULL, names_and_ids);

@@ -108,6 +108,8 @@ static const struct row {
       RESOLVER_NO_DATA },
     { "parent of a wildcard", "one.example.com", DNS_TYPE_A, 0, LDNS_RCODE_NOERROR, 0, 0, true,
       "one.example.com is denied: no rule allows it, only names below it.", RESOLVER_NO_DATA },
+    { "HTTPS of a parent", "one.example.com", DNS_TYPE_HTTPS, 0, LDNS_RCODE_NOERROR, 0, 0, true,
+      "one.example.com is denied: no rule allows it, only names below it.", RESOLVER_NO_DATA },
     { "the root", "", LDNS_RR_TYPE_NS, 0, LDNS_RCODE_NOERROR, 0, 0, true,
       ". is denied: no rule allows it, only names below it.", RESOLVER_NO_DATA },
     { "the root where denials are REFUSED", "", LDNS_RR_TYPE_NS, DENY_ANSWER_REFUSED,
