@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GROUPS_SHOWN_MAX = 32 };
+
 struct explanation {
     const struct options *options;
     const struct policy *policy;
@@ -20,6 +22,7 @@ struct explanation {
     struct verdict verdict;      /* of the gate */
     struct preview v4, v6;       /* of the resolver */
     bool has_listener;           /* the port is one that clients can connect to */
+    struct client client;        /* as the policy's groups know it */
     char sentence[512], pattern[RULE_HOSTNAME_BYTES];
 };
 
@@ -66,9 +69,23 @@ static void ask_gate(struct explanation *explanation)
     verdict_add_pattern(&explanation->verdict, &explanation->target.name, &pattern);
 }
 
+/* A rule decided, and it is one that denies, be it enforced or not. */
+static bool is_denied_by_rule(const struct verdict *verdict)
+{
+    enum reason reason = verdict->reason == REASON_OBSERVED ? verdict->would_be : verdict->reason;
+    return reason == REASON_DENY_RULE;
+}
+
 static bool is_allowed(const struct explanation *explanation)
 {
     return explanation->verdict.decision == DECISION_ALLOW;
+}
+
+static const char *outcome(const struct explanation *explanation)
+{
+    if (explanation->verdict.reason == REASON_OBSERVED)
+        return "observed";
+    return is_allowed(explanation) ? "allowed" : "denied";
 }
 
 static void print_dns(const char *type, const struct preview *preview)
@@ -76,6 +93,9 @@ static void print_dns(const char *type, const struct preview *preview)
     char buffer[1024];
     struct text text = text_in(buffer, sizeof(buffer));
     text_add_format(&text, "  DNS %-5s %s", type, preview->rcode);
+    if (preview->waits_for_lookup)
+        text_add(&text, "is looked up upstream first: the gate's address if the name has one there,"
+                        " else what the upstream DNS says");
     for (uint32_t i = 0; i < preview->address_count; i++) {
         text_add(&text, " ");
         ip_address_add_to(&preview->address[i], &text);
@@ -89,6 +109,38 @@ static void print_dns(const char *type, const struct preview *preview)
     (void)puts(text.at);
 }
 
+/* "build, any", the closest first. */
+static void add_groups(const struct explanation *explanation, bool is_json, struct text *text)
+{
+    uint32_t ids[GROUPS_SHOWN_MAX];
+    const struct client_groups *groups = policy_client_groups(explanation->policy);
+    size_t count = client_list_groups(&explanation->client, ids, GROUPS_SHOWN_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = client_groups_name(groups, ids[i]);
+        text_add(text, i > 0 ? (is_json ? "," : ", ") : "");
+        if (is_json)
+            text_add_json_string(text, name, strlen(name));
+        else
+            text_add(text, name);
+    }
+}
+
+static const char *home_group(const struct explanation *explanation)
+{
+    return client_groups_name(policy_client_groups(explanation->policy),
+                              client_home_group(&explanation->client));
+}
+
+static void add_client_line(const struct explanation *explanation, struct text *text)
+{
+    text_add(text, "  client    is in ");
+    add_groups(explanation, false, text);
+    text_add_format(text, "; %s %s\n", home_group(explanation),
+                    client_is_observed(&explanation->client)
+                        ? "only observes: what would be denied passes and is recorded"
+                        : "enforces");
+}
+
 static void print_text(const struct explanation *explanation)
 {
     char buffer[8192];
@@ -97,12 +149,12 @@ static void print_text(const struct explanation *explanation)
     text_add_format(&text, ", port %u, asked by ", explanation->target.port);
     ip_address_add_to(&explanation->options->from, &text);
     text_add(&text, "\n");
+    add_client_line(explanation, &text);
     url_explanation_add_lines(&explanation->url, &text);
     (void)fputs(text.at, stdout);
     if (explanation->verdict.rule_id != 0)
         printf("  rule      %lld: %s %s\n", (long long)explanation->verdict.rule_id,
-               explanation->verdict.reason == REASON_DENY_RULE ? "deny" : "allow",
-               explanation->pattern);
+               is_denied_by_rule(&explanation->verdict) ? "deny" : "allow", explanation->pattern);
     else
         printf("  rule      none matches\n");
     print_dns("A", &explanation->v4);
@@ -119,12 +171,13 @@ static void print_text(const struct explanation *explanation)
                "unrecognized_name");
     printf("  bytes     are not decrypted: which certificate the server has is checked by the "
            "client alone\n");
-    printf("%s: %s\n", is_allowed(explanation) ? "allowed" : "denied", explanation->sentence);
+    printf("%s: %s\n", outcome(explanation), explanation->sentence);
 }
 
 static void add_dns_json(struct text *text, const struct preview *preview)
 {
-    text_add(text, "{\"rcode\":");
+    text_add_format(
+        text, "{\"looked_up_first\":%s,\"rcode\":", preview->waits_for_lookup ? "true" : "false");
     text_add_json_string(text, preview->rcode, strlen(preview->rcode));
     text_add(text, ",\"addresses\":[");
     for (uint32_t i = 0; i < preview->address_count; i++) {
@@ -138,6 +191,17 @@ static void add_dns_json(struct text *text, const struct preview *preview)
     text_add(text, "}");
 }
 
+static void add_client_json(const struct explanation *explanation, struct text *text)
+{
+    const char *home = home_group(explanation);
+    text_add(text, "\"groups\":[");
+    add_groups(explanation, true, text);
+    text_add(text, "],\"group\":");
+    text_add_json_string(text, home, strlen(home));
+    text_add_format(text, ",\"mode\":\"%s\"",
+                    client_is_observed(&explanation->client) ? "observe" : "enforce");
+}
+
 static void print_json(const struct explanation *explanation)
 {
     char buffer[16384];
@@ -147,8 +211,12 @@ static void print_json(const struct explanation *explanation)
     host_name_add_to(&explanation->target.name, &text);
     text_add_format(&text, "\",\"port\":%u,\"from\":\"", explanation->target.port);
     ip_address_add_to(&explanation->options->from, &text);
-    text_add_format(&text, "\",\"decision\":\"%s\",\"reason\":\"%s\"",
+    text_add(&text, "\",");
+    add_client_json(explanation, &text);
+    text_add_format(&text, ",\"decision\":\"%s\",\"reason\":\"%s\"",
                     is_allowed(explanation) ? "allow" : "deny", reason_word(verdict->reason));
+    if (verdict->reason == REASON_OBSERVED)
+        text_add_format(&text, ",\"would_be\":\"%s\"", reason_word(verdict->would_be));
     if (verdict->rule_id != 0)
         text_add_format(&text, ",\"rule\":%lld,\"pattern\":\"%s\"", (long long)verdict->rule_id,
                         explanation->pattern);
@@ -177,6 +245,7 @@ int command_explain(const struct options *options, struct fault *fault)
         policy_once_open(&once, options, DATABASE_READ, fault)) {
         explanation->options = options;
         explanation->policy = once.policy;
+        explanation->client = client_of(policy_client_groups(once.policy), &options->from);
         url_explanation_judge(&explanation->url, once.store.providers, &explanation->target);
         ask_gate(explanation);
         is_explained = ask_resolver(explanation, once.policy);

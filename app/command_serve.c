@@ -34,6 +34,7 @@ static bool start_workers(struct server *server, struct fault *fault)
     struct worker_setup setup = { .options = &server->options,
                                   .feed = policy_thread_feed(server->policy),
                                   .log = server->log,
+                                  .record = policy_thread_record(server->policy),
                                   .own = server->own.endpoint,
                                   .own_count = server->own.count };
     for (uint32_t i = 0; i < server->options.workers; i++) {

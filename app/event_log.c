@@ -2,6 +2,7 @@
 #include "app/event_log.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "policy/policy.h"
 #include "policy/rule.h"
 #include "resolver/resolver.h"
 #include "sni-gate/gate_event.h"
@@ -32,6 +33,15 @@ static void add_endpoint(struct log_record *record, const char *key,
     struct text text = text_in(buffer, sizeof(buffer));
     endpoint_add_to(endpoint, &text);
     log_record_bytes(record, key, text.at, text.size);
+}
+
+/* The client's home group, by the policy's networks. */
+static void add_group(struct log_record *record, const struct policy *policy,
+                      const struct endpoint *client)
+{
+    const struct client_groups *groups = policy_client_groups(policy);
+    struct client found = client_of(groups, &client->address);
+    log_record_text(record, "group", client_groups_name(groups, client_home_group(&found)));
 }
 
 static void add_name(struct log_record *record, const struct host_name *name)
@@ -65,6 +75,8 @@ static void add_verdict(struct log_record *record, const struct verdict *verdict
 {
     log_record_text(record, "decision", verdict->decision == DECISION_ALLOW ? "allow" : "deny");
     log_record_text(record, "reason", reason_word(verdict->reason));
+    if (verdict->reason == REASON_OBSERVED)
+        log_record_text(record, "would_be", reason_word(verdict->would_be));
     if (verdict->rule_id != 0)
         log_record_number(record, "rule", verdict->rule_id);
 }
@@ -84,10 +96,13 @@ void event_log_query_denied(void *context, const struct resolver_event *event)
     struct rate_limit *limit = &log->queries[event->verdict.reason];
     if (!rate_limit_pass(limit, clock_monotonic_ms(), EVENT_LOG_DENIALS_PER_SECOND))
         return;
-    struct log_record *record = event_log_start(log, "query_denied");
+    bool is_observed = event->verdict.decision == DECISION_ALLOW;
+    struct log_record *record =
+        event_log_start(log, is_observed ? "query_observed" : "query_denied");
     if (record == NULL)
         return;
     add_endpoint(record, "client", &event->client);
+    add_group(record, event->policy, &event->client);
     add_name(record, event->name);
     add_type(record, event->type);
     add_verdict(record, &event->verdict);
@@ -108,6 +123,7 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
     if (record == NULL)
         return;
     add_endpoint(record, "client", &event->client);
+    add_group(record, event->policy, &event->client);
     if (event->name != NULL)
         add_name(record, event->name);
     log_record_number(record, "port", event->port);
@@ -139,6 +155,33 @@ void event_log_rule_not_in_force(struct event_log *log, int64_t rule_id,
     event_log_send(log);
 }
 
+static void tell_loss(struct event_log *log, enum denial_loss loss, enum reason reason,
+                      uint64_t count)
+{
+    struct log_record *record = event_log_start(log, "denials_not_recorded");
+    if (record == NULL)
+        return;
+    log_record_text(record, "why", denial_loss_word(loss));
+    log_record_text(record, "reason", reason_word(reason));
+    log_record_number(record, "count", (int64_t)count);
+    event_log_send(log);
+}
+
+void event_log_tell_not_recorded(struct event_log *log, const struct denial_table *table,
+                                 struct denial_tally *tally)
+{
+    for (int loss = 0; loss < DENIAL_LOSS_COUNT; loss++) {
+        for (int reason = 0; reason < REASON_COUNT; reason++) {
+            uint64_t *told = &tally->told[loss][reason];
+            uint64_t count =
+                denial_table_left_out(table, (enum denial_loss)loss, (enum reason)reason);
+            if (count > *told)
+                tell_loss(log, (enum denial_loss)loss, (enum reason)reason, count - *told);
+            *told = count;
+        }
+    }
+}
+
 /* `reason` NULL: events of this kind have none. */
 static void tell(struct event_log *log, struct rate_limit *limit, const char *event,
                  const char *reason, int64_t now_ms)
@@ -157,7 +200,9 @@ static void tell(struct event_log *log, struct rate_limit *limit, const char *ev
 void event_log_tell_left_out(struct event_log *log, int64_t now_ms)
 {
     for (int reason = 0; reason < REASON_COUNT; reason++) {
-        tell(log, &log->queries[reason], "query_denied", reason_word((enum reason)reason), now_ms);
+        tell(log, &log->queries[reason],
+             reason == REASON_OBSERVED ? "query_observed" : "query_denied",
+             reason_word((enum reason)reason), now_ms);
         tell(log, &log->connections[reason], "connection", reason_word((enum reason)reason),
              now_ms);
     }

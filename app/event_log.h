@@ -3,7 +3,7 @@
 #pragma once
 #include "app/log_thread.h"
 #include "base/rate_limit.h"
-#include "policy/verdict.h"
+#include "policy/denial_table.h"
 
 struct gate_event;
 struct resolver_event;
@@ -33,6 +33,15 @@ void event_log_connection_ended(void *context, const struct gate_event *event);
 /* A rule that can't hold as it is typed. */
 void event_log_rule_not_in_force(struct event_log *log, int64_t rule_id,
                                  const struct rule_outcome *outcome);
+
+/* What was said of a table's denials that are not written down; starts as zeros. */
+struct denial_tally {
+    uint64_t told[DENIAL_LOSS_COUNT][REASON_COUNT];
+};
+
+/* Says how many denials `table` has left out since the last time, and why. */
+void event_log_tell_not_recorded(struct event_log *log, const struct denial_table *table,
+                                 struct denial_tally *tally);
 
 /* Says what was left out in the seconds that are over. Call it about once a second, and at the end.
  */

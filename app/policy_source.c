@@ -101,6 +101,9 @@ static enum policy_source_status apply(struct policy_source *source, const struc
         source->store.has_loaded = false;
         return out_of_memory(fault);
     }
+    if (changes->groups != NULL)
+        policy_set_groups(next.policy, changes->groups);
+    next.touches_all = changes->has_stale_status;
     if (changes->has_settings)
         source->values = changes->values;
     source->version = policy_version(next.policy);
@@ -163,7 +166,7 @@ enum policy_source_status policy_source_look(struct policy_source *source,
                                              struct policy_source_next *ret_next,
                                              struct fault *fault)
 {
-    struct policy_source_next next = { .is_whole = true };
+    struct policy_source_next next = { .is_whole = true, .touches_all = true };
     source->looked_at_ms = clock_monotonic_ms();
     enum policy_source_status status = POLICY_SOURCE_SAME;
     bool must_load = is_replaced || source->database == NULL || !source->store.has_loaded;

@@ -30,7 +30,8 @@ enum policy_source_status {
 /* What a look found. `policy` and `touched` are the caller's. */
 struct policy_source_next {
     struct policy *policy;
-    bool is_whole; /* loaded anew: any rule may have changed; else `touched` says which may have */
+    bool is_whole;    /* loaded anew */
+    bool touches_all; /* the status of any rule may have changed; else of those in `touched` */
     struct rule_ids touched;
 };
 

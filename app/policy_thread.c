@@ -111,7 +111,9 @@ static void publish(struct policy_thread *thread, struct policy_source_next *nex
 {
     log_loaded(thread, next->policy, next->is_whole);
     log_unreadable_settings(thread);
-    record_thread_refresh(thread->record, next->policy, next->is_whole ? NULL : &next->touched);
+    if (next->touches_all)
+        free(next->touched.id);
+    record_thread_refresh(thread->record, next->policy, next->touches_all ? NULL : &next->touched);
     policy_feed_publish(&thread->feed, next->policy);
 }
 
@@ -265,6 +267,11 @@ struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
 struct policy_feed *policy_thread_feed(struct policy_thread *thread)
 {
     return &thread->feed;
+}
+
+struct record_thread *policy_thread_record(struct policy_thread *thread)
+{
+    return thread->record;
 }
 
 bool policy_thread_start(struct policy_thread *thread, struct fault *fault)

@@ -7,6 +7,7 @@
 #include "policy/policy_feed.h"
 
 struct policy_thread;
+struct record_thread;
 
 struct policy_thread_setup {
     const char *path; /* of the policy file; borrowed for the thread's life */
@@ -22,6 +23,9 @@ struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
 
 /* Where it publishes; there is a policy from the start. Lives as long as the thread. */
 struct policy_feed *policy_thread_feed(struct policy_thread *thread);
+
+/* The record thread that runs with it, and lives as long. */
+struct record_thread *policy_thread_record(struct policy_thread *thread);
 
 /* Starts to notice edits. False with a fault. */
 bool policy_thread_start(struct policy_thread *thread, struct fault *fault);

@@ -1,5 +1,6 @@
 /* app/record_thread.c - the thread that writes what was observed. */
 #include "app/record_thread.h"
+#include "app/denial_writer.h"
 #include "base/clock.h"
 #include "db/change_log.h"
 #include "db/rule_history.h"
@@ -10,11 +11,20 @@
 #include <time.h>
 
 enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 50, QUIET_MAX_MS = 5000 };
+enum { BATCHES_MAX = 16 };
 
 struct job {
     struct job *next;
     struct policy *policy; /* owns a reference */
-    struct rule_ids ids;   /* owned; NULL ids: all rules */
+    bool is_for_all;       /* all rules; else those of `ids` */
+    struct rule_ids ids;   /* owned */
+};
+
+/* What one worker handed over at once. */
+struct denial_batch {
+    struct denial_batch *next;
+    size_t count;
+    struct denial denials[];
 };
 
 struct record_thread {
@@ -24,8 +34,12 @@ struct record_thread {
     struct event_log log;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct job *first, **last; /* guarded by lock */
-    bool is_stopping;          /* guarded by lock */
+    struct job *first, **last;    /* guarded by lock */
+    struct denial_batch *batches; /* guarded by lock; in no order */
+    uint32_t batch_count;         /* guarded by lock */
+    bool is_stopping;             /* guarded by lock */
+    struct denial_writer denials; /* the thread's own */
+    bool denials_have_failed;     /* likewise: the last try */
 };
 
 static void job_free(struct job *job)
@@ -35,13 +49,17 @@ static void job_free(struct job *job)
     free(job);
 }
 
+static struct timespec monotonic_at(int64_t at_ms)
+{
+    struct timespec at = { 0 };
+    at.tv_sec = at_ms / 1000;
+    at.tv_nsec = at_ms % 1000 * 1000000;
+    return at;
+}
+
 static struct timespec monotonic_in(int64_t wait_ms)
 {
-    struct timespec until = { 0 };
-    int64_t until_ms = clock_monotonic_ms() + wait_ms;
-    until.tv_sec = until_ms / 1000;
-    until.tv_nsec = until_ms % 1000 * 1000000;
-    return until;
+    return monotonic_at(clock_monotonic_ms() + wait_ms);
 }
 
 /* Waits for a job, or until `wait_ms` are over (negative: for ever). The job is the caller's; NULL:
@@ -116,6 +134,8 @@ static void run_job(struct record_thread *thread, struct database *database, con
                                 .id_count = job->ids.count,
                                 .report = log_rule,
                                 .context = thread };
+    if (!job->is_for_all && job->ids.count == 0)
+        return;
     struct status_walk *walk = status_walk_new(&plan);
     bool is_done = walk == NULL;
     while (!is_done) {
@@ -127,6 +147,13 @@ static void run_job(struct record_thread *thread, struct database *database, con
             break;
     }
     status_walk_free(walk);
+}
+
+static void empty_log(struct record_thread *thread, struct database *database)
+{
+    for (int tries = 0; tries < CHECKPOINT_TRIES && !database_checkpoint(database); tries++)
+        if (!wait_for_writer(thread))
+            break;
 }
 
 /* Leaves a short log, a short history and an empty WAL behind, where nobody is in the way. */
@@ -142,9 +169,7 @@ static void tidy_up(struct record_thread *thread, struct database *database)
            rule_history_prune(database, clock_realtime_s(), &has_more, &fault) == DATABASE_OK &&
            !is_stopping(thread))
         continue;
-    for (int tries = 0; tries < CHECKPOINT_TRIES && !database_checkpoint(database); tries++)
-        if (!wait_for_writer(thread))
-            break;
+    empty_log(thread, database);
 }
 
 /* Runs `job` and those that came with it, on one connection. */
@@ -185,14 +210,116 @@ static void wait_until_quiet(struct record_thread *thread)
     (void)pthread_mutex_unlock(&thread->lock);
 }
 
+/* Waits until there is something to do. False when the thread is to stop. */
+static bool wait_for_work(struct record_thread *thread)
+{
+    int64_t due_ms = denial_writer_due_ms(&thread->denials);
+    struct timespec until = monotonic_at(due_ms);
+    int waited = 0;
+    (void)pthread_mutex_lock(&thread->lock);
+    while (thread->first == NULL && thread->batches == NULL && !thread->is_stopping && waited == 0)
+        waited = due_ms == INT64_MAX
+                     ? pthread_cond_wait(&thread->changed, &thread->lock)
+                     : pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
+    bool goes_on = !thread->is_stopping;
+    (void)pthread_mutex_unlock(&thread->lock);
+    return goes_on;
+}
+
+static void gather_denials(struct record_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->lock);
+    struct denial_batch *batch = thread->batches;
+    thread->batches = NULL;
+    thread->batch_count = 0;
+    (void)pthread_mutex_unlock(&thread->lock);
+    for (struct denial_batch *next; batch != NULL; batch = next) {
+        next = batch->next;
+        denial_writer_gather(&thread->denials, batch->denials, batch->count);
+        free(batch);
+    }
+    event_log_tell_not_recorded(&thread->log, thread->denials.table, &thread->denials.told);
+}
+
+/* Says a trouble once, not once for each try. */
+static void note_denials(struct record_thread *thread, enum database_status status,
+                         const struct fault *fault)
+{
+    bool has_failed = status == DATABASE_FAILED;
+    if (has_failed && !thread->denials_have_failed)
+        log_failure(thread, fault);
+    if (status != DATABASE_BUSY)
+        thread->denials_have_failed = has_failed;
+}
+
+static bool has_job(struct record_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->lock);
+    bool has = thread->first != NULL && !thread->is_stopping;
+    (void)pthread_mutex_unlock(&thread->lock);
+    return has;
+}
+
+/* Somebody who edits comes first: then the rest is written later. */
+static enum database_status write_steps(struct record_thread *thread, struct database *database,
+                                        struct fault *fault)
+{
+    enum database_status status = DATABASE_OK;
+    bool is_done = false;
+    while (!is_done && status == DATABASE_OK && !has_job(thread))
+        status = denial_writer_step(&thread->denials, database, &is_done, fault);
+    if (!is_done && status == DATABASE_OK)
+        denial_writer_put_off(&thread->denials);
+    return status;
+}
+
+static void write_denials(struct record_thread *thread)
+{
+    struct fault fault = { 0 };
+    enum database_status status = DATABASE_FAILED;
+    struct database *database =
+        database_open_guarded(thread->path, DATABASE_READ_WRITE, thread->guard, &fault);
+    if (database != NULL)
+        status = write_steps(thread, database, &fault);
+    else
+        denial_writer_put_off(&thread->denials);
+    if (status == DATABASE_OK)
+        empty_log(thread, database);
+    if (database != NULL)
+        database_sleep(database); /* closed awake, it might lock everybody out for a moment */
+    database_close(database);
+    note_denials(thread, status, &fault);
+}
+
+static void write_last_denials(struct record_thread *thread)
+{
+    struct fault fault = { 0 };
+    gather_denials(thread);
+    if (denial_writer_due_ms(&thread->denials) == INT64_MAX)
+        return;
+    write_denials(thread);
+    if (denial_writer_due_ms(&thread->denials) == INT64_MAX)
+        return;
+    fault_what(&fault, "the last denials are not written down: somebody else held the file");
+    fault_where(&fault, "%s", thread->path);
+    log_failure(thread, &fault);
+}
+
 static void *run(void *context)
 {
     struct record_thread *thread = context;
-    struct job *job;
-    while ((job = take_job(thread, -1)) != NULL) {
-        wait_until_quiet(thread);
-        run_jobs(thread, job);
+    while (wait_for_work(thread)) {
+        struct job *job = take_job(thread, 0);
+        if (job != NULL) {
+            wait_until_quiet(thread);
+            run_jobs(thread, job);
+            denial_writer_note_edit(&thread->denials);
+        }
+        gather_denials(thread);
+        if (denial_writer_due_ms(&thread->denials) <= clock_monotonic_ms())
+            write_denials(thread);
     }
+    write_last_denials(thread);
     return NULL;
 }
 
@@ -202,6 +329,11 @@ static void release(struct record_thread *thread)
         next = job->next;
         job_free(job);
     }
+    for (struct denial_batch *batch = thread->batches, *next; batch != NULL; batch = next) {
+        next = batch->next;
+        free(batch);
+    }
+    denial_writer_release(&thread->denials);
     (void)pthread_cond_destroy(&thread->changed);
     (void)pthread_mutex_destroy(&thread->lock);
     free(thread);
@@ -226,7 +358,8 @@ struct record_thread *record_thread_start(const char *path, struct database_guar
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&thread->changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&thread->thread, NULL, run, thread) == 0)
+    if (denial_writer_init(&thread->denials) &&
+        pthread_create(&thread->thread, NULL, run, thread) == 0)
         return thread;
     release(thread);
     return NULL;
@@ -242,11 +375,36 @@ void record_thread_refresh(struct record_thread *thread, struct policy *policy,
         return;
     }
     job->policy = policy_ref(policy);
+    job->is_for_all = ids == NULL;
     if (ids != NULL)
         job->ids = *ids;
     (void)pthread_mutex_lock(&thread->lock);
     *thread->last = job;
     thread->last = &job->next;
+    (void)pthread_cond_signal(&thread->changed);
+    (void)pthread_mutex_unlock(&thread->lock);
+}
+
+void record_thread_take_denials(struct record_thread *thread, struct denial_table *denials)
+{
+    size_t count = denial_table_count(denials);
+    struct denial_batch *batch =
+        count > 0 ? malloc(sizeof(*batch) + count * sizeof(batch->denials[0])) : NULL;
+    if (batch == NULL)
+        return;
+    /* The copy is made outside of the lock, which other workers want too. */
+    (void)pthread_mutex_lock(&thread->lock);
+    bool has_room = thread->batch_count < BATCHES_MAX;
+    thread->batch_count += has_room;
+    (void)pthread_mutex_unlock(&thread->lock);
+    if (!has_room) {
+        free(batch);
+        return;
+    }
+    batch->count = denial_table_take(denials, batch->denials);
+    (void)pthread_mutex_lock(&thread->lock);
+    batch->next = thread->batches;
+    thread->batches = batch;
     (void)pthread_cond_signal(&thread->changed);
     (void)pthread_mutex_unlock(&thread->lock);
 }

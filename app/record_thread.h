@@ -1,7 +1,9 @@
-/* app/record_thread.h - the thread that writes what was observed: rule_status, so far. It never
- * holds the write lock for long and never waits for it; whoever edits comes first. */
+/* app/record_thread.h - the thread that writes what was observed: rule_status and
+ * denied_name. It never holds the write lock for long and never waits for it; whoever edits comes
+ * first. */
 #pragma once
 #include "app/event_log.h"
+#include "policy/denial_table.h"
 #include "policy/policy_builder.h"
 
 struct database_guard;
@@ -19,5 +21,9 @@ struct record_thread *record_thread_start(const char *path, struct database_guar
 void record_thread_refresh(struct record_thread *thread, struct policy *policy,
                            struct rule_ids *ids);
 
-/* Writes no more, and frees. NULL is fine. */
+/* A worker's thread: takes the denials out of `denials`, to be written down some seconds later.
+ * While too much waits here already, or out of memory, they stay where they are. */
+void record_thread_take_denials(struct record_thread *thread, struct denial_table *denials);
+
+/* Writes the last denials, if nobody is in the way, and no more; frees. NULL is fine. */
 void record_thread_stop(struct record_thread *thread);

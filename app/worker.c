@@ -1,5 +1,7 @@
 /* app/worker.c - one worker: a thread, a loop, its share of the resolver and of the gate. */
 #include "app/worker.h"
+#include "app/existence.h"
+#include "app/observer.h"
 #include "base/clock.h"
 #include "net/dns_channel.h"
 #include "net/mailbox.h"
@@ -14,7 +16,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { TELL_LEFT_OUT_MS = 1000 };
+enum { REPORT_EVERY_MS = 1000 };
 
 struct worker {
     pthread_t thread;
@@ -22,9 +24,9 @@ struct worker {
     uv_loop_t loop;
     bool has_loop;
     struct mailbox *mailbox;
-    uv_timer_t tell_timer;
-    bool has_tell_timer;
-    struct event_log log;
+    uv_timer_t report_timer;
+    bool has_report_timer;
+    struct observer observer;
     struct policy_view view;
     struct resolver resolver;
     struct udp_server *udp[OPTIONS_LISTENERS_MAX];
@@ -36,10 +38,10 @@ struct worker {
     struct gate *gate;
 };
 
-static void on_tell_timer(uv_timer_t *timer)
+static void on_report_timer(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
-    event_log_tell_left_out(&worker->log, clock_monotonic_ms());
+    observer_report(&worker->observer, clock_monotonic_ms());
 }
 
 static bool start_loop(struct worker *worker)
@@ -48,10 +50,10 @@ static bool start_loop(struct worker *worker)
     if (uv_loop_init(&worker->loop) < 0)
         return false;
     worker->has_loop = true;
-    (void)uv_timer_init(&worker->loop, &worker->tell_timer); /* always succeeds */
-    worker->has_tell_timer = true;
-    worker->tell_timer.data = worker;
-    (void)uv_timer_start(&worker->tell_timer, on_tell_timer, TELL_LEFT_OUT_MS, TELL_LEFT_OUT_MS);
+    (void)uv_timer_init(&worker->loop, &worker->report_timer); /* always succeeds */
+    worker->has_report_timer = true;
+    worker->report_timer.data = worker;
+    (void)uv_timer_start(&worker->report_timer, on_report_timer, REPORT_EVERY_MS, REPORT_EVERY_MS);
     worker->mailbox = mailbox_new(&worker->loop);
     worker->poller = poller_new(&worker->loop, &error);
     return worker->mailbox != NULL && worker->poller != NULL;
@@ -72,13 +74,20 @@ static bool start_dns(struct worker *worker, const struct endpoint *endpoint, st
     return worker->tcp[at] != NULL;
 }
 
-static bool start_gate(struct worker *worker, const struct worker_setup *setup, struct fault *fault)
+/* The upstream DNS, which resolver and gate share. */
+static bool start_channel(struct worker *worker, const struct options *options, struct fault *fault)
 {
-    const struct options *options = setup->options;
     worker->channel =
         dns_channel_new(&worker->loop, options->upstream_dns, options->upstream_dns_count, fault);
     if (worker->channel == NULL)
         return false;
+    worker->resolver.lookup = existence_lookup(worker->channel);
+    return true;
+}
+
+static bool start_gate(struct worker *worker, const struct worker_setup *setup, struct fault *fault)
+{
+    const struct options *options = setup->options;
     worker->upstream = (struct upstream){ .loop = &worker->loop,
                                           .poller = worker->poller,
                                           .channel = worker->channel,
@@ -89,7 +98,7 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
                                 .poller = worker->poller,
                                 .upstream = &worker->upstream,
                                 .view = &worker->view,
-                                .sink = { &worker->log, event_log_connection_ended } };
+                                .sink = { &worker->observer, observer_connection_ended } };
     worker->gate = gate_new(&parts);
     for (uint32_t i = 0; worker->gate != NULL && i < options->tls_listen_count; i++) {
         int descriptor = socket_listen_tcp(&options->tls_listen[i].endpoint, fault);
@@ -106,11 +115,16 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     fault_what(fault, "can't start a worker: out of memory or descriptors");
     if (worker == NULL)
         return NULL;
-    event_log_init(&worker->log, setup->log, index);
     policy_view_init(&worker->view, setup->feed);
+    struct observer_parts parts = { .log = setup->log,
+                                    .ring = index,
+                                    .view = &worker->view,
+                                    .record = setup->record,
+                                    .ports = options_ports(setup->options) };
+    bool is_up = observer_init(&worker->observer, &parts) && start_loop(worker);
     resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
-                  (struct resolver_sink){ &worker->log, event_log_query_denied });
-    bool is_up = start_loop(worker);
+                  (struct resolver_sink){ &worker->observer, observer_query_denied });
+    is_up = is_up && start_channel(worker, setup->options, fault);
     for (uint32_t i = 0; is_up && i < setup->options->dns_listen_count; i++)
         is_up = start_dns(worker, &setup->options->dns_listen[i], fault);
     if (is_up && start_gate(worker, setup, fault))
@@ -131,15 +145,15 @@ static void end_everything(void *context)
     dns_channel_free(worker->channel);
     poller_free(worker->poller);
     mailbox_free(worker->mailbox);
-    if (worker->has_tell_timer)
-        uv_close((uv_handle_t *)&worker->tell_timer, NULL);
+    if (worker->has_report_timer)
+        uv_close((uv_handle_t *)&worker->report_timer, NULL);
 }
 
 static void *run(void *context)
 {
     struct worker *worker = context;
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
-    event_log_tell_left_out(&worker->log, INT64_MAX);
+    observer_report(&worker->observer, INT64_MAX);
     return NULL;
 }
 
@@ -170,5 +184,6 @@ void worker_free(struct worker *worker)
         (void)uv_loop_close(&worker->loop); /* nothing is left on it */
     }
     policy_view_release(&worker->view);
+    observer_release(&worker->observer);
     free(worker);
 }

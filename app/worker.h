@@ -1,10 +1,10 @@
 /* app/worker.h - one worker: a thread, a loop, and on it its share of the resolver and of the gate.
  * Workers share nothing but the policy feed, the log and the configuration they were given. */
 #pragma once
-#include "app/event_log.h"
 #include "app/options.h"
 #include "policy/policy_feed.h"
 
+struct record_thread;
 struct worker;
 
 /* What all workers of a process are made of; borrowed for their life. */
@@ -12,6 +12,7 @@ struct worker_setup {
     const struct options *options; /* its ports are real ones: no 0 */
     struct policy_feed *feed;
     struct log_thread *log;
+    struct record_thread *record;
     const struct endpoint *own; /* every endpoint that is Pinhole's own, never to be dialled */
     uint32_t own_count;
 };

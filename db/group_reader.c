@@ -18,7 +18,9 @@ static const char *plain_text(sqlite3_stmt *statement, int column)
 static bool add_group(sqlite3_stmt *statement, struct client_groups_builder *builder)
 {
     int64_t id = sqlite3_column_int64(statement, 0);
-    struct client_group_row row = { .name = plain_text(statement, 1) };
+    const char *mode = plain_text(statement, 2);
+    struct client_group_row row = { .name = plain_text(statement, 1),
+                                    .is_observing = mode != NULL && strcmp(mode, "observe") == 0 };
     if (row.name == NULL || id <= 0 || id > UINT32_MAX)
         return true;
     row.id = (uint32_t)id;
@@ -52,7 +54,8 @@ int group_reader_read(sqlite3 *connection, struct client_groups **ret_groups)
     if (builder == NULL)
         return SQLITE_NOMEM;
     int code = read_rows(connection,
-                         "SELECT id, name FROM client_group WHERE length(name) < 64 ORDER BY id",
+                         "SELECT id, name, mode FROM client_group WHERE length(name) < 64"
+                         " ORDER BY id",
                          builder, add_group);
     if (code == SQLITE_OK)
         code = read_rows(connection,

@@ -2,6 +2,7 @@
 #include "db/policy_store.h"
 #include "base/fault.h"
 #include "db/connection.h"
+#include "db/group_changes.h"
 #include "db/group_reader.h"
 #include "db/provider_reader.h"
 #include "db/rule_reader.h"
@@ -16,8 +17,7 @@ void policy_store_init(struct policy_store *store, struct database *database)
 
 void policy_store_release(struct policy_store *store)
 {
-    provider_catalogue_free(store->providers);
-    store->providers = NULL;
+    store->providers = provider_catalogue_unref(store->providers);
     store->groups = client_groups_unref(store->groups);
 }
 
@@ -106,8 +106,10 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
         code = group_reader_read(connection, &groups);
     context.providers = providers;
     context.groups = groups;
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         policy_builder_set_groups(builder, groups);
+        policy_builder_set_providers(builder, providers);
+    }
     if (code == SQLITE_OK)
         code = read_rules(connection, &context, builder, &content.rule_count);
     if (code == SQLITE_OK)
@@ -116,7 +118,7 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
         code = setting_reader_read(connection, &content.values);
     status = database_end(store->database, code, ret_fault);
     if (status != DATABASE_OK) {
-        provider_catalogue_free(providers);
+        provider_catalogue_unref(providers);
         client_groups_unref(groups);
         return status;
     }
@@ -184,63 +186,73 @@ static int read_changed_rules(sqlite3 *connection, const struct rule_context *co
     return code;
 }
 
-/* All but rules is read whole, be it of a table that this binary does not know. */
-static int read_has_settings(sqlite3 *connection, const struct change_log_place *from,
-                             bool *ret_has_settings)
+/* Whether `sql` gives a row; ?1 is `from`. */
+static int has_row(sqlite3 *connection, const char *sql, const struct change_log_place *from,
+                   bool *ret_has_row)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(
-        connection,
-        "SELECT 1 FROM policy_change WHERE sequence > ?1 AND \"table\" <> 'rule' LIMIT 1", -1,
-        &statement, NULL);
+    int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(statement, 1, from->sequence);
         code = sqlite3_step(statement);
     }
-    *ret_has_settings = code == SQLITE_ROW;
+    *ret_has_row = code == SQLITE_ROW;
     sqlite3_finalize(statement);
     return statement_result(code);
 }
 
-/* What any rule means may change with a row of the catalogue, whom it is for with a group or
- * network. */
-static int read_needs_load(sqlite3 *connection, const struct change_log_place *from,
-                           bool *ret_needs_load)
+/* All but rules is read whole, be it of a table that this binary does not know. */
+static int read_settings(sqlite3 *connection, const struct change_log_place *from,
+                         struct policy_changes *changes)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(
-        connection,
-        "SELECT 1 FROM policy_change WHERE sequence > ?1"
-        " AND \"table\" IN ('provider', 'client_group', 'client_network') LIMIT 1",
-        -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(statement, 1, from->sequence);
-        code = sqlite3_step(statement);
-    }
-    *ret_needs_load = code == SQLITE_ROW;
-    sqlite3_finalize(statement);
-    return statement_result(code);
+    int code = has_row(connection,
+                       "SELECT 1 FROM policy_change WHERE sequence > ?1"
+                       " AND \"table\" <> 'rule' LIMIT 1",
+                       from, &changes->has_settings);
+    if (code == SQLITE_OK && changes->has_settings)
+        code = setting_reader_read(connection, &changes->values);
+    return code;
+}
+
+/* Groups are few, so that they are read whole; the rules that this concerns join the changes. */
+static int read_groups(sqlite3 *connection, const struct change_log_place *from,
+                       const struct client_groups *before, struct policy_changes *changes)
+{
+    bool has_groups = false;
+    int code = has_row(connection,
+                       "SELECT 1 FROM policy_change WHERE sequence > ?1"
+                       " AND \"table\" IN ('client_group', 'client_network') LIMIT 1",
+                       from, &has_groups);
+    if (code == SQLITE_OK && has_groups)
+        code = group_reader_read(connection, &changes->groups);
+    if (code == SQLITE_OK && has_groups)
+        code = group_changes_find(connection, before, changes);
+    return code;
 }
 
 /* `span` holds where to read from and until. */
 static int read_changes(sqlite3 *connection, const struct change_log_place span[2],
                         const struct rule_context *context, struct policy_changes *changes)
 {
-    int code = read_needs_load(connection, &span[0], &changes->is_too_many);
+    struct rule_context now = *context;
+    /* What any rule means may change with a row of the catalogue. */
+    int code = has_row(connection,
+                       "SELECT 1 FROM policy_change WHERE sequence > ?1"
+                       " AND \"table\" = 'provider' LIMIT 1",
+                       &span[0], &changes->is_too_many);
+    if (code == SQLITE_OK && !changes->is_too_many)
+        code = read_ids(connection,
+                        "SELECT DISTINCT CAST(\"key\" AS INTEGER) FROM policy_change"
+                        " WHERE sequence > ?1 AND sequence <= ?2 AND \"table\" = 'rule' ORDER BY 1",
+                        span[0].sequence, span[1].sequence, changes);
+    if (code == SQLITE_OK && !changes->is_too_many)
+        code = read_groups(connection, &span[0], context->groups, changes);
     if (code != SQLITE_OK || changes->is_too_many)
         return code;
-    code = read_ids(connection,
-                    "SELECT DISTINCT CAST(\"key\" AS INTEGER) FROM policy_change"
-                    " WHERE sequence > ?1 AND sequence <= ?2 AND \"table\" = 'rule' ORDER BY 1",
-                    span[0].sequence, span[1].sequence, changes);
-    if (code != SQLITE_OK || changes->is_too_many)
-        return code;
-    code = read_changed_rules(connection, context, changes);
-    if (code == SQLITE_OK)
-        code = read_has_settings(connection, &span[0], &changes->has_settings);
-    if (code == SQLITE_OK && changes->has_settings)
-        code = setting_reader_read(connection, &changes->values);
-    return code;
+    if (changes->groups != NULL)
+        now.groups = changes->groups;
+    code = read_changed_rules(connection, &now, changes);
+    return code == SQLITE_OK ? read_settings(connection, &span[0], changes) : code;
 }
 
 static struct policy_changes no_changes(const struct policy_changes *room)
@@ -262,6 +274,17 @@ static int read_on(sqlite3 *connection, struct change_log_place span[2],
     return code == SQLITE_OK && leads ? read_changes(connection, span, context, changes) : code;
 }
 
+/* `groups` is NULL where they are as before. */
+static void take_over(struct policy_store *store, const struct change_log_place *read_until,
+                      struct client_groups *groups)
+{
+    store->read_until = *read_until;
+    if (groups == NULL)
+        return;
+    client_groups_unref(store->groups);
+    store->groups = groups;
+}
+
 enum database_status policy_store_changes(struct policy_store *store, int64_t now_s,
                                           struct policy_changes *changes, struct fault *ret_fault)
 {
@@ -276,10 +299,12 @@ enum database_status policy_store_changes(struct policy_store *store, int64_t no
     if (store->has_loaded)
         code = read_on(store->database->connection, span, &context, &found);
     status = database_end(store->database, code, ret_fault);
+    if (status != DATABASE_OK || found.is_too_many)
+        found.groups = client_groups_unref(found.groups);
     if (status != DATABASE_OK)
         return status;
     if (!found.is_too_many)
-        store->read_until = span[1];
+        take_over(store, &span[1], found.groups);
     *changes = found;
     return DATABASE_OK;
 }

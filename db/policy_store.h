@@ -13,7 +13,7 @@ enum { POLICY_STORE_CHANGES_MAX = 1000 };
 struct policy_store {
     struct database *database;            /* borrowed; may be exchanged between calls */
     struct provider_catalogue *providers; /* owned; of the last load; NULL before it */
-    struct client_groups *groups;         /* owned; of the last load */
+    struct client_groups *groups;         /* owned; of the last call that went well */
     bool has_loaded;
     struct change_log_place read_until; /* of the last call that went well */
 };
@@ -31,8 +31,11 @@ struct policy_changes {
     struct rule_change
         *changes; /* the caller's room for POLICY_STORE_CHANGES_MAX; filled in order of ids */
     size_t count;
-    bool is_too_many;  /* or unknown: use policy_store_load(); then nothing else is set */
-    bool has_settings; /* `values` is set, because some setting changed */
+    bool is_too_many;      /* or unknown: use policy_store_load(); then nothing else is set */
+    bool has_settings;     /* `values` is set, because some setting changed */
+    bool has_stale_status; /* rule_status may be out of date for any rule, be it unchanged */
+    struct client_groups *groups; /* the new ones, where groups or networks changed; else NULL. The
+                                     store's, until its next call */
     int64_t next_expiry_s;
     struct setting_values values;
 };

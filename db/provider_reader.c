@@ -94,6 +94,6 @@ int provider_reader_read(sqlite3 *connection, struct provider_catalogue **ret_ca
     if (code == SQLITE_OK)
         *ret_catalogue = catalogue;
     else
-        provider_catalogue_free(catalogue);
+        provider_catalogue_unref(catalogue);
     return code;
 }

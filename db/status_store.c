@@ -52,7 +52,7 @@ void status_walk_free(struct status_walk *walk)
 {
     if (walk == NULL)
         return;
-    provider_catalogue_free(walk->providers);
+    provider_catalogue_unref(walk->providers);
     client_groups_unref(walk->groups);
     free(walk);
 }

@@ -297,6 +297,7 @@ static void on_addresses(void *context, int status, int timeouts, struct ares_ad
     (void)timeouts;
     lookup->channel->lookup_count--;
     lookup->result.status = status_of(status);
+    lookup->result.exists = status == ARES_SUCCESS || status == ARES_ENODATA;
     for (struct ares_addrinfo_node *node = answer != NULL ? answer->nodes : NULL; node != NULL;
          node = node->ai_next)
         add_address(&lookup->result, node);

@@ -19,6 +19,7 @@ enum dns_lookup_status {
 
 struct dns_lookup_result {
     enum dns_lookup_status status;
+    bool exists; /* the name does: of DNS_LOOKUP_NOT_FOUND, with no address; else as the status */
     struct ip_address
         address[DNS_LOOKUP_ADDRESSES_MAX]; /* families alternate, IPv6 first (RFC 8305 4) */
     uint32_t address_count;

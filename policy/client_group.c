@@ -7,7 +7,7 @@
 
 struct group {
     uint32_t id;
-    bool has_network;
+    bool has_network, is_observing;
     char name[CLIENT_GROUP_NAME_MAX + 1];
 };
 
@@ -15,6 +15,7 @@ struct group {
 struct membership {
     struct ip_network network;
     uint32_t group;
+    bool is_observing;
 };
 
 /* One network, whatever the groups on it. Sorted by first address, outer before inner. */
@@ -22,6 +23,8 @@ struct network_node {
     struct ip_network network;
     uint32_t outer;                    /* the network around it; CLIENT_NO_NETWORK */
     uint32_t first_group, group_count; /* in `members` */
+    uint32_t home_group;               /* one of them, which speaks for the clients in here */
+    bool is_observing;                 /* so does it */
 };
 
 struct client_groups {
@@ -35,6 +38,7 @@ struct client_groups {
     uint32_t *members;  /* ids of groups, ascending within a network */
     struct network_node *nodes;
     uint32_t node_count;
+    bool any_is_observing;
 };
 
 struct client_groups_builder {
@@ -77,7 +81,7 @@ static bool copy_name(const char *name, char ret_copy[CLIENT_GROUP_NAME_MAX + 1]
 bool client_groups_builder_add_group(struct client_groups_builder *builder,
                                      const struct client_group_row *row)
 {
-    struct group group = { .id = row->id };
+    struct group group = { .id = row->id, .is_observing = row->is_observing };
     if (!copy_name(row->name, group.name))
         return true; /* no rule can name it */
     if (strcmp(row->name, CLIENT_GROUP_ANY) == 0)
@@ -147,17 +151,36 @@ static struct group *find_group(const struct client_groups *groups, const char *
     return bsearch(&key, groups->groups, groups->group_count, sizeof(key), compare_group_names);
 }
 
-/* Starts a node for a network that was not there yet, below the innermost that is around it. */
-static void start_node(struct client_groups *groups, const struct ip_network *network,
+/* Starts a node for a network that was not there yet, below the innermost that is around it. Its
+ * first group speaks for it until another does. */
+static void start_node(struct client_groups *groups, const struct membership *first,
                        uint32_t first_group)
 {
+    const struct ip_network *network = &first->network;
     uint32_t outer = groups->node_count > 0 ? groups->node_count - 1 : CLIENT_NO_NETWORK;
     while (outer != CLIENT_NO_NETWORK &&
            !(groups->nodes[outer].network.prefix_bits < network->prefix_bits &&
              ip_network_contains(&groups->nodes[outer].network, &network->address)))
         outer = groups->nodes[outer].outer;
     groups->nodes[groups->node_count++] =
-        (struct network_node){ .network = *network, .outer = outer, .first_group = first_group };
+        (struct network_node){ .network = *network,
+                               .outer = outer,
+                               .first_group = first_group,
+                               .home_group = first->group,
+                               .is_observing = first->is_observing };
+}
+
+/* One more group on the network: of those that would speak for it, the first that enforces does. */
+static void add_member(struct client_groups *groups, uint32_t at,
+                       const struct membership *membership)
+{
+    struct network_node *node = &groups->nodes[groups->node_count - 1];
+    if (node->is_observing && !membership->is_observing) {
+        node->home_group = membership->group;
+        node->is_observing = false;
+    }
+    node->group_count++;
+    groups->members[at] = membership->group;
 }
 
 /* Turns sorted memberships into nodes. */
@@ -169,11 +192,10 @@ static void link_networks(struct client_groups *groups, const struct membership 
         bool is_new =
             i == 0 || compare_networks(&memberships[i - 1].network, &memberships[i].network) != 0;
         if (is_new)
-            start_node(groups, &memberships[i].network, member_count);
+            start_node(groups, &memberships[i], member_count);
         else if (memberships[i - 1].group == memberships[i].group)
             continue; /* the row stands there twice */
-        groups->nodes[groups->node_count - 1].group_count++;
-        groups->members[member_count++] = memberships[i].group;
+        add_member(groups, member_count++, &memberships[i]);
     }
 }
 
@@ -188,7 +210,8 @@ static struct membership *collect_memberships(struct client_groups *groups,
         if (group == NULL)
             continue;
         group->has_network = true;
-        memberships[count++] = (struct membership){ builder->networks[i].network, group->id };
+        memberships[count++] =
+            (struct membership){ builder->networks[i].network, group->id, group->is_observing };
     }
     if (memberships != NULL)
         qsort(memberships, count, sizeof(*memberships), compare_memberships);
@@ -207,6 +230,12 @@ static void sort_by_id(struct client_groups *groups)
     for (uint32_t i = 0; i < groups->group_count; i++)
         groups->by_id[i] = (struct numbered){ groups->groups[i].id, i };
     qsort(groups->by_id, groups->group_count, sizeof(*groups->by_id), compare_numbers);
+}
+
+static bool any_is_observing(const struct client_groups *groups)
+{
+    const struct group *any = find_group(groups, CLIENT_GROUP_ANY);
+    return any != NULL && any->is_observing;
 }
 
 static bool allocate(struct client_groups *groups, size_t network_count)
@@ -237,8 +266,10 @@ struct client_groups *client_groups_builder_finish(struct client_groups_builder 
             is_built = memberships != NULL;
         }
     }
-    if (is_built)
+    if (is_built) {
         link_networks(groups, memberships, count);
+        groups->any_is_observing = any_is_observing(groups);
+    }
     free(memberships);
     client_groups_builder_free(builder);
     return is_built ? groups : client_groups_unref(groups);
@@ -267,6 +298,16 @@ struct client_groups *client_groups_unref(struct client_groups *groups)
     free(groups->nodes);
     free(groups);
     return NULL;
+}
+
+size_t client_groups_count(const struct client_groups *groups)
+{
+    return groups->group_count;
+}
+
+const char *client_groups_name_at(const struct client_groups *groups, size_t index)
+{
+    return groups->groups[index].name;
 }
 
 bool client_groups_find(const struct client_groups *groups, const char *name, uint32_t *ret_id)
@@ -348,4 +389,40 @@ unsigned client_fit(const struct client *client, uint32_t group)
         if (has_group(client->groups, &client->groups->nodes[at], group))
             return 2u + client->groups->nodes[at].network.prefix_bits;
     return 0;
+}
+
+uint32_t client_home_group(const struct client *client)
+{
+    return client->network != CLIENT_NO_NETWORK ? client->groups->nodes[client->network].home_group
+                                                : CLIENT_GROUP_ANY_ID;
+}
+
+bool client_is_observed(const struct client *client)
+{
+    return client->network != CLIENT_NO_NETWORK
+               ? client->groups->nodes[client->network].is_observing
+               : client->groups->any_is_observing;
+}
+
+static bool is_listed(const uint32_t *ids, size_t count, uint32_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+size_t client_list_groups(const struct client *client, uint32_t *ret_ids, size_t capacity)
+{
+    const struct client_groups *groups = client->groups;
+    size_t count = 0;
+    for (uint32_t at = client->network; at != CLIENT_NO_NETWORK; at = groups->nodes[at].outer) {
+        const uint32_t *members = groups->members + groups->nodes[at].first_group;
+        for (uint32_t i = 0; i < groups->nodes[at].group_count && count < capacity; i++)
+            if (!is_listed(ret_ids, count, members[i]))
+                ret_ids[count++] = members[i];
+    }
+    if (count < capacity)
+        ret_ids[count++] = CLIENT_GROUP_ANY_ID;
+    return count;
 }

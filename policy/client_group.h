@@ -20,6 +20,7 @@ enum { CLIENT_GROUP_ANY_ID = 0, CLIENT_GROUP_NAME_MAX = 63 };
 struct client_group_row {
     uint32_t id;
     const char *name;
+    bool is_observing; /* its clients' denials are not enforced, only recorded */
 };
 
 struct client_groups_builder;
@@ -44,6 +45,11 @@ struct client_groups *client_groups_ref(struct client_groups *groups);
 /* NULL is fine; returns NULL. */
 struct client_groups *client_groups_unref(struct client_groups *groups);
 
+/* How many groups there are, and the name of each: index 0 is the first in the order of bytes. The
+ * name lives as long as `groups`. */
+size_t client_groups_count(const struct client_groups *groups);
+const char *client_groups_name_at(const struct client_groups *groups, size_t index);
+
 /* The id of a group by its name. False where there is none. */
 bool client_groups_find(const struct client_groups *groups, const char *name, uint32_t *ret_id);
 /* The name of a group; "" for an id that is none. Lives as long as `groups`. */
@@ -59,6 +65,17 @@ struct client {
 #define CLIENT_NO_NETWORK UINT32_MAX
 
 struct client client_of(const struct client_groups *groups, const struct ip_address *address);
+
+/* The client's home group, which speaks for it: that of the longest network around its address,
+ * 'any' where there is none. Of several groups with this very network it is one that enforces, if
+ * any does; then the one with the lowest id. Known beforehand: costs nothing. */
+uint32_t client_home_group(const struct client *client);
+/* Its home group only observes: what would be denied passes, and is recorded. */
+bool client_is_observed(const struct client *client);
+
+/* The ids of the groups it belongs to, the closest first and 'any' last, each once, as many as
+ * there is room for; returns how many. */
+size_t client_list_groups(const struct client *client, uint32_t *ret_ids, size_t capacity);
 
 /* How closely the group fits the client: 0: not a member, 1: 'any', else 2 and the bits of the
  * longest network of the group around its address. */

@@ -156,6 +156,14 @@ bool host_name_is_printable(const struct host_name *name)
     return name->label_count > 0;
 }
 
+bool host_name_reads_back(const struct host_name *name)
+{
+    const uint8_t *last_label = name->wire;
+    for (const uint8_t *at = name->wire; at[0] != 0; at += 1u + at[0])
+        last_label = at;
+    return host_name_is_printable(name) && !label_is_number(last_label + 1, last_label[0]);
+}
+
 /* Adds a label: runs of what a host name may hold as they are, all else escaped. */
 static void add_label(const uint8_t *label, size_t size, struct text *text)
 {

@@ -49,6 +49,10 @@ bool host_name_read(struct reader *reader, struct host_name *ret_name);
  * store as it is. */
 bool host_name_is_printable(const struct host_name *name);
 
+/* True when host_name_parse() reads the dotted text of `name` as `name`: it is printable, and no
+ * address. Such a text is a target that a rule takes. */
+bool host_name_reads_back(const struct host_name *name);
+
 /* Dotted text; "." for the root; bytes that are no part of a host name as \DDD (RFC 1035 5.1). */
 void host_name_add_to(const struct host_name *name, struct text *text);
 

@@ -160,14 +160,11 @@ static bool agrees(const struct host_captures *captures, const struct label_temp
     return true;
 }
 
-static enum template_match match_label(const struct label_template *label, const uint8_t *wire,
-                                       struct host_captures *captures)
+static enum template_match match_placeholder(const struct label_template *label,
+                                             const uint8_t *wire, struct host_captures *captures)
 {
     const char *text = (const char *)wire;
     size_t size = wire[-1];
-    if (!label->has_placeholder)
-        return size == label->size && memcmp(text, label->text, size) == 0 ? TEMPLATE_MATCHES
-                                                                           : TEMPLATE_DIFFERS;
     if (size <= (size_t)label->prefix + label->suffix ||
         memcmp(text, label->text, label->prefix) != 0 ||
         memcmp(text + size - label->suffix, label->text + label->size - label->suffix,
@@ -185,18 +182,34 @@ static enum template_match match_label(const struct label_template *label, const
     return value_fits(label, text, size) ? TEMPLATE_MATCHES : TEMPLATE_NEAR;
 }
 
-/* From the last label on, where most hosts differ. */
+/* What stands there literally; from the last label on, where most hosts differ. */
+static bool literals_match(const struct host_template *template, const struct host_labels *labels,
+                           unsigned skips)
+{
+    for (unsigned left = template->count; left > 0; left--) {
+        const struct label_template *label = &template->label[left - 1];
+        const uint8_t *wire = labels->at[skips + left - 1];
+        if (!label->has_placeholder &&
+            (wire[-1] != label->size || memcmp(wire, label->text, label->size) != 0))
+            return false;
+    }
+    return true;
+}
+
 enum template_match host_template_match(const struct host_template *template,
                                         const struct host_labels *labels, unsigned skips,
                                         struct host_captures *ret_captures)
 {
     enum template_match all = TEMPLATE_MATCHES;
     ret_captures->count = 0;
-    if (labels->count != template->count + skips)
+    if (labels->count != template->count + skips || !literals_match(template, labels, skips))
         return TEMPLATE_DIFFERS;
     for (unsigned left = template->count; left > 0; left--) {
+        const struct label_template *label = &template->label[left - 1];
+        if (!label->has_placeholder)
+            continue;
         enum template_match one =
-            match_label(&template->label[left - 1], labels->at[skips + left - 1], ret_captures);
+            match_placeholder(label, labels->at[skips + left - 1], ret_captures);
         if (one == TEMPLATE_DIFFERS)
             return TEMPLATE_DIFFERS;
         all = one < all ? one : all;

@@ -156,15 +156,39 @@ static bool is_parent(const struct inquiry *inquiry)
     return false;
 }
 
+/* Lifts a denial where the client's home group only observes. A rule that denies stays named. A
+ * name with bytes that no host has is no rule's to allow, and is never looked up. */
+static struct verdict lift_if_observed(const struct inquiry *inquiry, struct verdict denial)
+{
+    if (!client_is_observed(&inquiry->client) || !host_name_is_printable(inquiry->name))
+        return denial;
+    struct verdict lifted = denial;
+    lifted.decision = DECISION_ALLOW;
+    lifted.reason = REASON_OBSERVED;
+    lifted.would_be = denial.reason;
+    return lifted;
+}
+
+/* `denial` is of a parent. No other denial looks into the catalogue. */
+static void call_parent(const struct inquiry *inquiry, struct verdict *denial)
+{
+    denial->reason = REASON_PARENT;
+    denial->is_bucket_endpoint =
+        denial->rule_id == 0 &&
+        provider_catalogue_is_bucket_endpoint(inquiry->policy->providers, inquiry->name);
+}
+
 struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
                              uint16_t port, int64_t now_s)
 {
     struct inquiry inquiry;
     inquire(policy, question, now_s, &inquiry);
     struct verdict verdict = decide(&inquiry, port);
+    if (verdict.decision == DECISION_ALLOW)
+        return verdict;
     if (verdict.reason == REASON_NO_RULE && question->name->label_count > 0 && is_parent(&inquiry))
-        verdict.reason = REASON_PARENT; /* the same words as the resolver's */
-    return verdict;
+        call_parent(&inquiry, &verdict); /* the same words as the resolver's */
+    return lift_if_observed(&inquiry, verdict);
 }
 
 struct verdict policy_decide_lookup(const struct policy *policy,
@@ -185,13 +209,18 @@ struct verdict policy_decide_lookup(const struct policy *policy,
             denial = verdict;
     }
     if (is_parent(&inquiry))
-        denial.reason = REASON_PARENT;
-    return denial;
+        call_parent(&inquiry, &denial);
+    return lift_if_observed(&inquiry, denial);
 }
 
 const struct settings *policy_settings(const struct policy *policy)
 {
     return &policy->settings;
+}
+
+const struct client_groups *policy_client_groups(const struct policy *policy)
+{
+    return policy->groups;
 }
 
 uint64_t policy_version(const struct policy *policy)
@@ -271,6 +300,7 @@ struct policy *policy_unref(struct policy *policy)
     name_table_unref(policy->base);
     name_table_unref(policy->overlay);
     client_groups_unref(policy->groups);
+    provider_catalogue_unref(policy->providers);
     free(policy);
     return NULL;
 }

@@ -28,18 +28,23 @@ struct policy_question {
 };
 
 /* May this client connect to this name on this port at `now_s` (Unix seconds)? REASON_PARENT where
- * no rule decides, but names below are allowed to this client. Never fails, allocates nothing. */
+ * no rule decides, but names below are allowed to this client. REASON_OBSERVED allows what would be
+ * denied were the client's home group not one that only observes. Never fails, allocates nothing.
+ */
 struct verdict policy_decide(const struct policy *policy, const struct policy_question *question,
                              uint16_t port, int64_t now_s);
 
 /* May this client learn this name, that is, connect to it on a port that has a listener?
  * REASON_PARENT where the name itself is denied but lies above one that is allowed to this client
- * (RFC 8020). */
+ * (RFC 8020). REASON_OBSERVED as above, but never for the root, which nobody connects to. */
 struct verdict policy_decide_lookup(const struct policy *policy,
                                     const struct policy_question *question, int64_t now_s);
 
 /* Borrowed, as long as the policy lives. */
 const struct settings *policy_settings(const struct policy *policy);
+
+/* Who is a member of what; borrowed, as long as the policy lives. */
+const struct client_groups *policy_client_groups(const struct policy *policy);
 
 /* Rises with every policy that one process makes; 0 is the policy before the first load, which
  * denies all. */

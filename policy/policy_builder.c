@@ -8,7 +8,8 @@
 struct policy_builder {
     struct policy_ports ports;
     struct name_table *table;
-    struct client_groups *groups; /* owns a reference; NULL: only 'any' */
+    struct client_groups *groups;         /* owns a reference; NULL: only 'any' */
+    struct provider_catalogue *providers; /* owns a reference; NULL: none is known */
 };
 
 struct policy_builder *policy_builder_new(const struct policy_ports *ports)
@@ -32,6 +33,13 @@ void policy_builder_set_groups(struct policy_builder *builder, struct client_gro
     builder->groups = client_groups_ref(groups);
 }
 
+void policy_builder_set_providers(struct policy_builder *builder,
+                                  struct provider_catalogue *providers)
+{
+    provider_catalogue_unref(builder->providers);
+    builder->providers = provider_catalogue_ref(providers);
+}
+
 bool policy_builder_add(struct policy_builder *builder, const struct compiled_rule *rule)
 {
     const struct name_table *table = builder->table;
@@ -53,6 +61,7 @@ struct policy *policy_builder_finish(struct policy_builder *builder,
     struct policy *policy =
         policy_on_tables(base, name_table_new(&base->key), groups, &builder->ports);
     if (policy != NULL) {
+        policy->providers = provider_catalogue_ref(builder->providers);
         policy->settings = *settings;
         policy->version = version;
         policy->rule_count = base->rule_count;
@@ -67,6 +76,7 @@ void policy_builder_free(struct policy_builder *builder)
         return;
     name_table_unref(builder->table);
     client_groups_unref(builder->groups);
+    provider_catalogue_unref(builder->providers);
     free(builder);
 }
 

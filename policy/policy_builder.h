@@ -10,6 +10,9 @@ struct policy_builder *policy_builder_new(const struct policy_ports *ports);
 /* The groups that the policy's clients belong to; a reference is taken. Without it there is only
  * 'any'. */
 void policy_builder_set_groups(struct policy_builder *builder, struct client_groups *groups);
+/* The catalogue, for what a denial says; a reference is taken. */
+void policy_builder_set_providers(struct policy_builder *builder,
+                                  struct provider_catalogue *providers);
 /* Adds one rule in force; ids must rise. False when out of memory: then only free is left to do. */
 bool policy_builder_add(struct policy_builder *builder, const struct compiled_rule *rule);
 /* The finished policy, which the caller owns; NULL when out of memory. Takes over (and frees) the
@@ -44,6 +47,10 @@ struct policy *policy_with_changes(const struct policy *from, const struct rule_
                                    size_t count, const struct settings *settings,
                                    struct rule_ids *ret_touched);
 
+/* Gives other groups to a policy that nobody else sees yet; a reference is taken. Rules know groups
+ * by their ids, so those of a group that came or went must be among the changes. */
+void policy_set_groups(struct policy *policy, struct client_groups *groups);
+
 /* True when the overlay has grown enough that policy_merge() is worth its while. */
 bool policy_wants_merge(const struct policy *policy);
 /* The same policy with all its rules in the base. Slow: meant for a thread in the background, and
@@ -52,6 +59,6 @@ bool policy_wants_merge(const struct policy *policy);
 struct policy *policy_merge(const struct policy *from);
 /* True when one came of the other by changes, or both of a third: they have the same base. */
 bool policy_shares_base(const struct policy *left, const struct policy *right);
-/* `latest`, which came of `merged`'s source by changes alone, on `merged`'s base. NULL when out of
- * memory. */
+/* `latest`, which came of `merged`'s source by changes alone, on `merged`'s base, with the groups
+ * of `latest`. NULL when out of memory. */
 struct policy *policy_rebase(const struct policy *latest, const struct policy *merged);

@@ -90,6 +90,7 @@ struct policy *policy_with_changes(const struct policy *from, const struct rule_
                          client_groups_ref(from->groups), &from->ports);
     if (policy == NULL)
         return NULL;
+    policy->providers = provider_catalogue_ref(from->providers);
     policy->version = from->version + 1;
     policy->settings = *settings;
 
@@ -105,6 +106,13 @@ struct policy *policy_with_changes(const struct policy *from, const struct rule_
     sort_and_drop_doubles(&touched);
     *ret_touched = touched;
     return policy;
+}
+
+void policy_set_groups(struct policy *policy, struct client_groups *groups)
+{
+    struct client_groups *superseded = policy->groups;
+    policy->groups = client_groups_ref(groups);
+    client_groups_unref(superseded);
 }
 
 bool policy_wants_merge(const struct policy *policy)
@@ -167,8 +175,10 @@ struct policy *policy_merge(const struct policy *from)
     uint32_t overlay_count = 0;
     struct table_rule *overlay_rules = sorted_overlay_rules(from->overlay, &overlay_count);
     struct policy_builder *builder = policy_builder_new(&from->ports);
-    if (builder != NULL)
+    if (builder != NULL) {
         policy_builder_set_groups(builder, from->groups);
+        policy_builder_set_providers(builder, from->providers);
+    }
     if (is_hidden != NULL && overlay_rules != NULL && builder != NULL &&
         add_all_rules(from, is_hidden, overlay_rules, overlay_count, builder)) {
         merged = policy_builder_finish(builder, &from->settings, from->version);
@@ -208,6 +218,7 @@ struct policy *policy_rebase(const struct policy *latest, const struct policy *m
                          client_groups_ref(latest->groups), &latest->ports);
     if (policy == NULL)
         return NULL;
+    policy->providers = provider_catalogue_ref(latest->providers);
     policy->version = latest->version;
     policy->settings = latest->settings;
     policy->rule_count = latest->rule_count;

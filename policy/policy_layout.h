@@ -2,6 +2,7 @@
 #pragma once
 #include "policy/name_table.h"
 #include "policy/policy.h"
+#include "policy/provider.h"
 
 struct policy {
     atomic_uint references;
@@ -11,7 +12,8 @@ struct policy {
     struct name_table *base; /* owns a reference; shared by the policies that came of one build */
     struct name_table *overlay; /* owns a reference; its names hide the base's */
     uint64_t rule_count;
-    struct client_groups *groups; /* owns a reference */
+    struct client_groups *groups;         /* owns a reference */
+    struct provider_catalogue *providers; /* owns a reference; NULL: none is known */
 };
 
 /* A policy on these tables and groups, whose references it takes over (also on failure). NULL when

@@ -1,28 +1,57 @@
 /* policy/provider.c - the catalogue: rows of the table `provider`, and which of them a host belongs
  * to. */
+#include "base/text.h"
 #include "policy/provider_match.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHAINS = 256 };
+#define NO_PLACE UINT32_MAX
+
+/* A template where it is found by the end of a host: place 2n is the endpoint of row n, place 2n +
+ * 1 its domain. */
+static const struct host_template *template_at(const struct provider *list, uint32_t place)
+{
+    return place % 2 == 0 ? &list[place / 2].endpoint : &list[place / 2].domain;
+}
+
 struct provider_catalogue {
+    atomic_uint references;
     struct provider *list;
     uint32_t count, capacity, unreadable;
+    uint32_t chain[CHAINS]; /* first place of the templates whose ends have that hash */
 };
 
 struct provider_catalogue *provider_catalogue_new(void)
 {
-    return calloc(1, sizeof(struct provider_catalogue));
+    struct provider_catalogue *catalogue = calloc(1, sizeof(*catalogue));
+    if (catalogue == NULL)
+        return NULL;
+    atomic_init(&catalogue->references, 1);
+    for (unsigned i = 0; i < CHAINS; i++)
+        catalogue->chain[i] = NO_PLACE;
+    return catalogue;
 }
 
-void provider_catalogue_free(struct provider_catalogue *catalogue)
+struct provider_catalogue *provider_catalogue_ref(struct provider_catalogue *catalogue)
 {
-    if (catalogue == NULL)
-        return;
+    if (catalogue != NULL)
+        atomic_fetch_add_explicit(&catalogue->references, 1, memory_order_relaxed);
+    return catalogue;
+}
+
+struct provider_catalogue *provider_catalogue_unref(struct provider_catalogue *catalogue)
+{
+    if (catalogue == NULL ||
+        atomic_fetch_sub_explicit(&catalogue->references, 1, memory_order_acq_rel) > 1)
+        return NULL;
     for (uint32_t i = 0; i < catalogue->count; i++)
         free(catalogue->list[i].strings);
     free(catalogue->list);
     free(catalogue);
+    return NULL;
 }
 
 uint32_t provider_catalogue_unreadable(const struct provider_catalogue *catalogue)
@@ -109,6 +138,41 @@ static bool is_readable(struct provider *provider)
                                    host_template_covers(&provider->endpoint, &provider->domain));
 }
 
+/* FNV-1a, goes on from `hash`. Names of rules are the operator's own, so nobody gains by
+ * collisions.
+ */
+static uint32_t hash_label(uint32_t hash, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ at[i]) * 16777619u;
+    return (hash ^ '.') * 16777619u;
+}
+
+static const uint32_t HASH_START = 2166136261u;
+
+static unsigned chain_of(uint32_t hash)
+{
+    return (hash ^ hash >> 16) % CHAINS;
+}
+
+/* By the last label, and the one before where that is literal too: most hosts end otherwise. */
+static void link_template(struct provider_catalogue *catalogue, uint32_t place)
+{
+    const struct host_template *template = template_at(catalogue->list, place);
+    uint32_t hash = HASH_START;
+    if (template->count == 0)
+        return;
+    for (unsigned i = 1; i <= 2 && i <= template->count; i++) {
+        const struct label_template *label = &template->label[template->count - i];
+        if (label->has_placeholder)
+            break;
+        hash = hash_label(hash, label->text, label->size);
+    }
+    catalogue->list[place / 2].next_place[place % 2] = catalogue->chain[chain_of(hash)];
+    catalogue->chain[chain_of(hash)] = place;
+}
+
 enum provider_status provider_catalogue_add(struct provider_catalogue *catalogue,
                                             const struct provider_row *row)
 {
@@ -129,6 +193,8 @@ enum provider_status provider_catalogue_add(struct provider_catalogue *catalogue
         return PROVIDER_UNREADABLE;
     }
     catalogue->list[catalogue->count++] = provider;
+    link_template(catalogue, 2 * catalogue->count - 2);
+    link_template(catalogue, 2 * catalogue->count - 1);
     return PROVIDER_OK;
 }
 
@@ -139,34 +205,67 @@ static uint64_t rank(const struct host_template *template, bool is_endpoint)
            template->restricted;
 }
 
-static void consider(struct provider_match *best, const struct provider_match *found,
-                     const struct host_template *template)
+/* Among equals the row that was added first counts. */
+static bool is_better(const struct provider_match *candidate, const struct provider_match *best)
 {
-    struct provider_match candidate = *found;
-    candidate.rank = rank(template, found->skips == 0);
-    bool is_better = candidate.match > best->match ||
-                     (candidate.match == best->match && candidate.rank > best->rank);
-    if (candidate.match != TEMPLATE_DIFFERS && is_better)
-        *best = candidate;
+    if (candidate->match == TEMPLATE_DIFFERS)
+        return false;
+    if (candidate->match != best->match)
+        return candidate->match > best->match;
+    if (candidate->rank != best->rank)
+        return candidate->rank > best->rank;
+    return candidate->provider < best->provider; /* in one list */
+}
+
+static void consider(const struct provider_catalogue *catalogue, uint32_t place,
+                     const struct host_labels *labels, struct provider_match *best)
+{
+    const struct host_template *template = template_at(catalogue->list, place);
+    struct provider_match found;
+    bool is_endpoint = place % 2 == 0;
+    if (is_endpoint ? labels->count != template->count : labels->count <= template->count)
+        return;
+    found.rank = rank(template, is_endpoint);
+    if (best->match == TEMPLATE_MATCHES && found.rank < best->rank)
+        return; /* whatever it says: lists of regions are long */
+    found.provider = &catalogue->list[place / 2];
+    found.skips = (uint8_t)(labels->count - template->count);
+    found.match = host_template_match(template, labels, found.skips, &found.captures);
+    if (is_better(&found, best))
+        *best = found;
 }
 
 struct provider_match provider_catalogue_find(const struct provider_catalogue *catalogue,
                                               const struct host_labels *labels)
 {
     struct provider_match best = { .match = TEMPLATE_DIFFERS };
-    for (uint32_t i = 0; catalogue != NULL && i < catalogue->count; i++) {
-        const struct provider *provider = &catalogue->list[i];
-        struct provider_match found = { .provider = provider };
-        if (provider->endpoint.count > 0) {
-            found.match = host_template_match(&provider->endpoint, labels, 0, &found.captures);
-            consider(&best, &found, &provider->endpoint);
-        }
-        if (provider->domain.count > 0 && labels->count > provider->domain.count) {
-            found.skips = (uint8_t)(labels->count - provider->domain.count);
-            found.match =
-                host_template_match(&provider->domain, labels, found.skips, &found.captures);
-            consider(&best, &found, &provider->domain);
-        }
+    uint32_t hash = HASH_START;
+    unsigned seen = CHAINS;
+    for (unsigned i = 1; catalogue != NULL && i <= 2 && i <= labels->count; i++) {
+        const uint8_t *label = labels->at[labels->count - i];
+        hash = hash_label(hash, label, label[-1]);
+        unsigned chain = chain_of(hash);
+        if (chain == seen)
+            break;
+        seen = chain;
+        for (uint32_t place = catalogue->chain[chain]; place != NO_PLACE;
+             place = catalogue->list[place / 2].next_place[place % 2])
+            consider(catalogue, place, labels, &best);
     }
     return best;
+}
+
+bool provider_catalogue_is_bucket_endpoint(const struct provider_catalogue *catalogue,
+                                           const struct host_name *name)
+{
+    char buffers[2][4 * HOST_NAME_WIRE_MAX];
+    struct host_labels labels = host_labels_of(name);
+    struct provider_match found = provider_catalogue_find(catalogue, &labels);
+    if (found.match != TEMPLATE_MATCHES || found.skips > 0 || !found.provider->converts)
+        return false;
+    struct text domain = text_in(buffers[0], sizeof(buffers[0]));
+    struct text own = text_in(buffers[1], sizeof(buffers[1]));
+    host_template_add_to(&found.provider->domain, &found.captures, &domain);
+    host_name_add_to(name, &own);
+    return strcmp(domain.at, own.at) == 0;
 }

@@ -1,7 +1,7 @@
 /* policy/provider.h - the table `provider`: which path-style endpoints have a host name for each
  * bucket, what such a bucket may be called, and what to tell a person where there is none.
  * Hosts are matched label by label, never as strings. A row that can't be read is left out and
- * harms no other. Built by one thread; read by any. */
+ * harms no other. Built by one thread; then immutable and counted, so any thread reads it. */
 #pragma once
 #include "policy/rule.h"
 #include "policy/url.h"
@@ -39,15 +39,23 @@ enum provider_status { PROVIDER_NO_MEMORY = 0, PROVIDER_UNREADABLE, PROVIDER_OK 
 struct provider;
 struct provider_catalogue;
 
-/* NULL when out of memory. */
+/* An empty catalogue, to which rows are added before anybody else sees it. NULL when out of memory.
+ */
 struct provider_catalogue *provider_catalogue_new(void);
-/* NULL is fine. */
-void provider_catalogue_free(struct provider_catalogue *catalogue);
+/* One more reference, or one less: the last one frees. NULL is fine. unref returns NULL. */
+struct provider_catalogue *provider_catalogue_ref(struct provider_catalogue *catalogue);
+struct provider_catalogue *provider_catalogue_unref(struct provider_catalogue *catalogue);
 /* Copies what it needs. */
 enum provider_status provider_catalogue_add(struct provider_catalogue *catalogue,
                                             const struct provider_row *row);
 /* Rows that were left out because they can't be read. */
 uint32_t provider_catalogue_unreadable(const struct provider_catalogue *catalogue);
+
+/* True where `name` is an endpoint that serves all buckets, named by paths, and the host of each is
+ * one label in front of this very name: storage.googleapis.com. `catalogue` may be NULL. Allocates
+ * nothing; any thread. */
+bool provider_catalogue_is_bucket_endpoint(const struct provider_catalogue *catalogue,
+                                           const struct host_name *name);
 
 /* What a URL comes to as a host name. Zero admits nothing. */
 enum url_outcome {

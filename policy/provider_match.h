@@ -9,6 +9,7 @@ struct provider {
     struct host_template endpoint; /* of path_style; empty: none */
     struct host_template domain;   /* of virtual_host, without {bucket}; empty: none */
     bool converts;                 /* the path of path_style is a bucket */
+    uint32_t next_place[2]; /* in the catalogue's chains: behind `endpoint`, behind `domain` */
 };
 
 struct provider_match {

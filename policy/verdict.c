@@ -3,8 +3,6 @@
 #include "base/text.h"
 #include "policy/host_name.h"
 
-#include <stdbool.h>
-
 const char *reason_word(enum reason reason)
 {
 #define REASON_WORD(constant, word) [REASON_##constant] = word,
@@ -54,18 +52,24 @@ static void add_destination(const struct host_name *name, uint16_t port, struct 
         text_add_format(text, " port %u", port);
 }
 
-/* Sentences that begin with the destination; NULL for those that are made below. */
+/* What the policy says of the destination, behind "is denied" or "would be denied"; NULL for all
+ * other reasons. */
+static const char *cause_of_denial(enum reason reason)
+{
+    static const char *const causes[REASON_COUNT] = {
+        [REASON_NO_RULE] = ": no rule allows it",
+        [REASON_OTHER_PORT] = ": a rule allows it, but on another port",
+        [REASON_PARENT] = ": no rule allows it, only names below it",
+    };
+    return causes[reason];
+}
+
+/* Sentences that begin with the destination and are no denial by the policy; NULL for the rest. */
 static const char *after_destination(enum reason reason)
 {
     switch (reason) {
-    case REASON_NO_RULE:
-        return " is denied: no rule allows it";
-    case REASON_OTHER_PORT:
-        return " is denied: a rule allows it, but on another port";
     case REASON_NO_LISTENER:
         return " can't be reached: the gate has no listener for that port";
-    case REASON_PARENT:
-        return " is denied: no rule allows it, only names below it";
     case REASON_UPSTREAM_NOT_FOUND:
         return " is allowed, but the upstream DNS knows no address for it";
     case REASON_UPSTREAM_DNS_FAILED:
@@ -81,6 +85,9 @@ static const char *after_destination(enum reason reason)
         return " is allowed, but its server did not answer in time";
     case REASON_UPSTREAM_MALFORMED:
         return " is allowed, but its server's answer breaks the rules of TLS";
+    case REASON_NO_RULE:
+    case REASON_OTHER_PORT:
+    case REASON_PARENT:
     case REASON_NO_SERVER_NAME:
     case REASON_BAD_SERVER_NAME:
     case REASON_ADDRESS_AS_SERVER_NAME:
@@ -92,6 +99,7 @@ static const char *after_destination(enum reason reason)
     case REASON_NAME_CHANGED:
     case REASON_OUT_OF_RESOURCES:
     case REASON_DENY_RULE:
+    case REASON_OBSERVED:
     case REASON_ALLOWED:
     case REASON_COUNT:
         break;
@@ -135,6 +143,7 @@ static const char *about_connection(enum reason reason)
     case REASON_UPSTREAM_CLOSED:
     case REASON_UPSTREAM_SILENT:
     case REASON_UPSTREAM_MALFORMED:
+    case REASON_OBSERVED:
     case REASON_ALLOWED:
     case REASON_COUNT:
         break;
@@ -142,24 +151,61 @@ static const char *about_connection(enum reason reason)
     return NULL;
 }
 
+/* ": no rule allows it" or " by rule 7 (*.example.com)" */
+static void add_cause(const struct verdict *verdict, enum reason reason,
+                      const struct host_name *name, struct text *text)
+{
+    const char *cause = cause_of_denial(reason);
+    if (verdict->rule_id != 0) {
+        text_add(text, " by ");
+        add_rule(verdict, name, text);
+    } else if (cause != NULL) {
+        text_add(text, cause);
+    }
+}
+
+/* Whoever asks for the endpoint of a store is told the way to the buckets that are allowed. */
+static bool leads_to_buckets(const struct verdict *verdict, uint16_t port)
+{
+    return verdict->reason == REASON_PARENT && verdict->rule_id == 0 &&
+           verdict->is_bucket_endpoint && (port == 0 || port == 443);
+}
+
+static void add_way_to_buckets(const struct host_name *name, struct text *text)
+{
+    text_add(text, "Denied: ");
+    host_name_add_to(name, text);
+    text_add(text, " serves every bucket; allowed here: BUCKET.");
+    host_name_add_to(name, text);
+    text_add(text, ".");
+}
+
 void verdict_add_sentence(const struct verdict *verdict, const struct host_name *name,
                           uint16_t port, struct text *text)
 {
     const char *about = about_connection(verdict->reason);
     const char *after = after_destination(verdict->reason);
-    bool by_rule = verdict->rule_id != 0 &&
-                   (verdict->reason == REASON_ALLOWED || verdict->reason == REASON_DENY_RULE ||
-                    verdict->reason == REASON_PARENT);
+    if (leads_to_buckets(verdict, port)) {
+        add_way_to_buckets(name, text);
+        return;
+    }
     if (about != NULL) {
         text_add(text, about);
     } else {
         add_destination(name, port, text);
-        if (after != NULL && !by_rule)
+        if (after != NULL) {
             text_add(text, after);
-    }
-    if (by_rule) {
-        text_add(text, verdict->reason == REASON_ALLOWED ? " is allowed by " : " is denied by ");
-        add_rule(verdict, name, text);
+        } else if (verdict->reason == REASON_ALLOWED) {
+            text_add(text, " is allowed");
+            add_cause(verdict, REASON_ALLOWED, name, text);
+        } else if (verdict->reason == REASON_OBSERVED) {
+            text_add(text, " would be denied");
+            add_cause(verdict, verdict->would_be, name, text);
+            text_add(text, "; it passes because the client is only observed");
+        } else {
+            text_add(text, " is denied");
+            add_cause(verdict, verdict->reason, name, text);
+        }
     }
     text_add(text, ".");
 }

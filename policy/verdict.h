@@ -2,6 +2,7 @@
  * that says so. The DNS answer, the log, `explain` and the status page show the same words, because
  * they are made here alone. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 struct host_name;
@@ -34,6 +35,7 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(UPSTREAM_SILENT, "upstream_silent")                                                     \
     REASON(UPSTREAM_MALFORMED, "upstream_malformed")                                               \
     REASON(OUT_OF_RESOURCES, "out_of_resources")                                                   \
+    REASON(OBSERVED, "observed")                                                                   \
     REASON(ALLOWED, "allowed")
 
 #define REASON_CONSTANT(constant, word) REASON_##constant,
@@ -54,6 +56,9 @@ struct verdict {
     int64_t rule_id;           /* 0: no rule decided */
     enum pattern_kind pattern; /* of that rule */
     uint8_t pattern_skips;     /* leading labels of the name that its wildcard stands for */
+    enum reason would_be;      /* of REASON_OBSERVED: why it would be denied were it enforced */
+    bool is_bucket_endpoint;   /* REASON_PARENT alone: the name serves every bucket of a store, and
+                                  each has a host of one label in front of it */
 };
 
 /* The word of a reason in logs and JSON: a literal. */

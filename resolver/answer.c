@@ -44,6 +44,24 @@ static struct answer_records records_of_type(const struct gate_addresses *gate, 
     return (struct answer_records){ 0 };
 }
 
+/* A name that passes only because the client is observed: the answer is what it would be without
+ * Pinhole, but for the addresses. A parent of an allowed name exists (RFC 8020 2), whatever the
+ * upstream DNS says: else clients would take the allowed names for missing, too. */
+static enum answer_kind judge_observed(const struct answer_terms *terms)
+{
+    switch (terms->existence) {
+    case NAME_MISSING:
+        return terms->verdict.would_be == REASON_PARENT ? ANSWER_NO_DATA : ANSWER_NO_NAME;
+    case NAME_WITHOUT_ADDRESS:
+        return ANSWER_NO_DATA;
+    case NAME_WITH_ADDRESS:
+        return ANSWER_ADDRESSES;
+    case NAME_UNKNOWN:
+        break;
+    }
+    return ANSWER_FAILED;
+}
+
 /* RFC 8020 2: a denied name exists all the same where it lies above an allowed one, as the root
  * does. */
 static enum answer_kind judge(const struct query *query, const struct answer_terms *terms,
@@ -51,6 +69,10 @@ static enum answer_kind judge(const struct query *query, const struct answer_ter
 {
     if (terms->verdict.decision != DECISION_ALLOW)
         return terms->verdict.reason == REASON_PARENT ? ANSWER_NO_DATA : ANSWER_DENIED;
+    enum answer_kind kind =
+        terms->verdict.reason == REASON_OBSERVED ? judge_observed(terms) : ANSWER_ADDRESSES;
+    if (kind != ANSWER_ADDRESSES)
+        return kind;
     *ret_records = records_of_type(terms->gate, query->type);
     return ret_records->count > 0 ? ANSWER_ADDRESSES : ANSWER_NO_DATA;
 }
@@ -78,6 +100,10 @@ static unsigned rcode_of_kind(enum answer_kind kind, enum query_status status,
     switch (kind) {
     case ANSWER_ERROR:
         return rcode_of_error(status);
+    case ANSWER_FAILED:
+        return DNS_RCODE_SERVER_FAILURE;
+    case ANSWER_NO_NAME:
+        return DNS_RCODE_NAME_ERROR;
     case ANSWER_NO_DATA:
     case ANSWER_ADDRESSES:
         return DNS_RCODE_NO_ERROR;

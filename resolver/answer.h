@@ -12,16 +12,27 @@ struct writer;
 /* What kind of answer it was. Zero is the denial. */
 enum answer_kind {
     ANSWER_DENIED = 0, /* NXDOMAIN, or REFUSED where the settings say so */
+    ANSWER_FAILED,     /* SERVFAIL: it could not be looked up whether the name exists */
+    ANSWER_NO_NAME,    /* NXDOMAIN, and no denial: nobody has such a name */
     ANSWER_ERROR,      /* the query's status was not QUERY_OK: its rcode, and no records */
     ANSWER_NO_DATA,    /* the name exists, but no record of the type that was asked for */
     ANSWER_ADDRESSES,
+};
+
+/* What the upstream DNS says of a name. Zero is no answer of sense. */
+enum name_existence {
+    NAME_UNKNOWN = 0,
+    NAME_MISSING,
+    NAME_WITHOUT_ADDRESS,
+    NAME_WITH_ADDRESS,
 };
 
 /* What an answer is made of besides the query; borrows its pointers. */
 struct answer_terms {
     const struct settings *settings;
     const struct gate_addresses *gate;
-    struct verdict verdict;   /* on the query's name; read only for QUERY_OK */
+    struct verdict verdict;        /* on the query's name; read only for QUERY_OK */
+    enum name_existence existence; /* of the name; read only for REASON_OBSERVED */
     uint16_t keepalive_100ms; /* told to a client that asks for it (RFC 7828); 0 on UDP: not told */
 };
 

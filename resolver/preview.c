@@ -113,9 +113,13 @@ bool preview_answer(struct resolver *resolver, const struct preview_question *qu
         .size = query_size,
         .client = { .address = question->client },
         .now_s = question->now_s,
+        .may_wait = true,
     };
     size_t size = resolver_answer(resolver, &request, answer);
-    bool is_read = read_answer(answer, size, ret_preview);
     free(query);
-    return is_read;
+    if (size == RESOLVER_WAITS) {
+        *ret_preview = (struct preview){ .waits_for_lookup = true };
+        return true;
+    }
+    return read_answer(answer, size, ret_preview);
 }

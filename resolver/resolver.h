@@ -3,17 +3,19 @@
 #pragma once
 #include "base/address.h"
 #include "policy/verdict.h"
+#include "resolver/answer.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 
-struct gate_addresses;
-struct host_name;
+struct policy;
 struct policy_view;
+struct resolver_waiting;
 
 enum {
     RESOLVER_ANSWER_MAX = 512,    /* the room an answer may need on any transport */
     RESOLVER_TCP_IDLE_MS = 10000, /* a connection without a query this long ends (RFC 7766 6.2.3) */
+    RESOLVER_WAITING_MAX = 1000,  /* queries of one resolver that wait for a look-up */
 };
 
 /* Every counter: constant, word in metrics (stable). Each query counts once by its transport and
@@ -24,6 +26,9 @@ enum {
     COUNTER(ADDRESSES, "addresses")                                                                \
     COUNTER(NO_DATA, "no_data")                                                                    \
     COUNTER(DENIED, "denied")                                                                      \
+    COUNTER(NOT_FOUND, "not_found")                                                                \
+    COUNTER(FAILED, "failed")                                                                      \
+    COUNTER(LEFT, "left")                                                                          \
     COUNTER(FORMAT_ERROR, "format_error")                                                          \
     COUNTER(NOT_IMPLEMENTED, "not_implemented")                                                    \
     COUNTER(BAD_VERSION, "bad_version")                                                            \
@@ -38,25 +43,40 @@ enum {
 enum resolver_counter { RESOLVER_COUNTER_LIST(RESOLVER_COUNTER_CONSTANT) RESOLVER_COUNTER_COUNT };
 #undef RESOLVER_COUNTER_CONSTANT
 
-/* A denied query; borrows `name` for the call. */
+/* A query whose name no rule allows; borrows its pointers for the call. */
 struct resolver_event {
     struct endpoint client;
     const struct host_name *name;
     uint16_t type;
-    struct verdict verdict;
+    struct verdict verdict;      /* a denial, or REASON_OBSERVED */
+    const struct policy *policy; /* that decided: its groups tell whose client it was */
 };
 
-/* Who is told of denied queries, from within resolver_answer(): NXDOMAIN, or REFUSED in its place.
- * Not of NODATA. */
+/* Who is told of denied queries, when they are answered:
+ * - NXDOMAIN, or REFUSED in its place, for any type;
+ * - NODATA for a parent of an allowed name, where an address was asked for (A, AAAA);
+ * - what passed only because the client is observed, where an address was asked for and given. Its
+ *   verdict allows, with REASON_OBSERVED. */
 struct resolver_sink {
     void *context;
     void (*query_denied)(void *context, const struct resolver_event *event); /* NULL: nobody */
+};
+
+/* How a resolver learns whether a name exists upstream, which only queries of observed clients
+ * need. What `start` returns is the look-up under way: resolver_looked_up(waiting, ...) comes once,
+ * later and never from within `start`, unless `cancel` came first. NULL: it can't be looked up. */
+struct resolver_lookup {
+    void *context;
+    void *(*start)(void *context, const struct host_name *name, struct resolver_waiting *waiting);
+    void (*cancel)(void *lookup);
 };
 
 struct resolver {
     struct policy_view *policy;        /* borrowed; of the same thread */
     const struct gate_addresses *gate; /* borrowed */
     struct resolver_sink sink;
+    struct resolver_lookup lookup; /* `start` NULL: nothing can be looked up */
+    uint32_t waiting_count;
     _Atomic uint64_t counters[RESOLVER_COUNTER_COUNT]; /* written by the owner alone */
 };
 
@@ -67,16 +87,48 @@ struct resolver_request {
     struct endpoint client;
     int64_t now_s; /* Unix seconds: rules expire by it */
     bool is_tcp;
+    bool
+        may_wait; /* for an upstream look-up; false: what would have to wait is answered SERVFAIL */
 };
 
 /* Both pointers must outlive the resolver. */
 void resolver_init(struct resolver *resolver, struct policy_view *policy,
                    const struct gate_addresses *gate, struct resolver_sink sink);
 
+/* In place of a size: the name passes only because the client is observed, so it must be looked up
+ * first. resolver_wait() is next. */
+#define RESOLVER_WAITS SIZE_MAX
+
 /* Writes the answer into `ret_answer` (RESOLVER_ANSWER_MAX bytes) and returns its size; 0: the
- * message deserves none. Allocates nothing. */
+ * message deserves none; RESOLVER_WAITS: only where `may_wait`. Allocates nothing. */
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer);
+
+/* The late answer; `size` 0 does not occur. `waiting` is the caller's again. */
+typedef void (*resolver_answered_fn)(struct resolver_waiting *waiting, const uint8_t *answer,
+                                     size_t size);
+
+/* A query that waits for a look-up: all that its answer needs, copied. Embedded in what the
+ * transport keeps of the query, and in one place until it is answered or cancelled. */
+struct resolver_waiting {
+    struct resolver *resolver;
+    resolver_answered_fn on_answered;
+    void *lookup;
+    struct endpoint client;
+    bool is_tcp;
+    struct query query; /* its question points to `question` */
+    uint8_t question[HOST_NAME_WIRE_MAX + 4];
+};
+
+/* Has the name looked up of a `request` for which resolver_answer() gave RESOLVER_WAITS. True:
+ * `on_answered` is called once, later. False: it can't be looked up now, so ask for an answer that
+ * need not wait. */
+bool resolver_wait(struct resolver *resolver, const struct resolver_request *request,
+                   resolver_answered_fn on_answered, struct resolver_waiting *waiting);
+/* What the look-up led to: decides anew, as the policy and the time are now, and answers. */
+void resolver_looked_up(struct resolver_waiting *waiting, enum name_existence existence);
+/* The client has gone: no answer will be given. */
+void resolver_wait_cancel(struct resolver_waiting *waiting);
 
 /* The word of a counter in metrics: a literal. */
 const char *resolver_counter_word(enum resolver_counter counter);

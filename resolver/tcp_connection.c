@@ -9,6 +9,32 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A query whose answer waits for a look-up; then for room in the connection's output. */
+struct late_answer {
+    struct resolver_waiting waiting;
+    struct tcp_connection *connection;
+    LIST_ENTRY(late_answer) late;
+    size_t size; /* 0: not known yet */
+    uint8_t bytes[RESOLVER_ANSWER_MAX];
+};
+
+static void forget(struct late_answer *late)
+{
+    late->connection->late_count--;
+    LIST_REMOVE(late, late);
+    free(late);
+}
+
+static void forget_all(struct tcp_connection *connection)
+{
+    struct late_answer *late;
+    while ((late = LIST_FIRST(&connection->late)) != NULL) {
+        if (late->size == 0)
+            resolver_wait_cancel(&late->waiting);
+        forget(late);
+    }
+}
+
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct tcp_connection *connection = handle->data;
@@ -27,6 +53,7 @@ void tcp_connection_close(struct tcp_connection *connection)
 {
     if (is_closing(connection))
         return;
+    forget_all(connection);
     uv_close((uv_handle_t *)&connection->stream, on_handle_closed);
     uv_close((uv_handle_t *)&connection->idle, on_handle_closed);
 }
@@ -48,8 +75,51 @@ static void put_idle_off(struct tcp_connection *connection)
 enum progress {
     PROGRESS_BROKEN = 0, /* no DNS client sends this */
     PROGRESS_STARVED,    /* it is not whole yet */
-    PROGRESS_ANSWERED,
+    PROGRESS_HELD_UP,    /* as many as may wait for look-ups do */
+    PROGRESS_ANSWERED,   /* or it waits for a look-up */
 };
+
+static void serve(struct tcp_connection *connection);
+
+static void on_answered(struct resolver_waiting *waiting, const uint8_t *answer, size_t size)
+{
+    struct late_answer *late = (struct late_answer *)waiting; /* its first member */
+    struct tcp_connection *connection = late->connection;
+    memcpy(late->bytes, answer, size);
+    late->size = size;
+    if (!connection->is_writing)
+        serve(connection);
+}
+
+/* False when it can't wait. */
+static bool answer_late(struct tcp_connection *connection, const struct resolver_request *request)
+{
+    struct late_answer *late = calloc(1, sizeof(*late));
+    if (late == NULL)
+        return false;
+    late->connection = connection;
+    if (!resolver_wait(connection->owner.resolver, request, on_answered, &late->waiting)) {
+        free(late);
+        return false;
+    }
+    LIST_INSERT_HEAD(&connection->late, late, late);
+    connection->late_count++;
+    return true;
+}
+
+/* Takes the late answers that are known by now, as far as there is room. */
+static void put_late_answers(struct tcp_connection *connection, struct writer *output)
+{
+    struct late_answer *next, *late = LIST_FIRST(&connection->late);
+    for (; late != NULL && writer_left(output) >= 2 + RESOLVER_ANSWER_MAX; late = next) {
+        next = LIST_NEXT(late, late);
+        if (late->size == 0)
+            continue;
+        writer_uint(output, (uint32_t)late->size, 2);
+        writer_bytes(output, late->bytes, late->size);
+        forget(late);
+    }
+}
 
 /* Answers the message at the start of `input` into `output`, which has the room. Where it can't,
  * both stay as they are. */
@@ -66,10 +136,21 @@ static enum progress answer_message(struct tcp_connection *connection, struct re
         .client = connection->client,
         .now_s = clock_realtime_s(),
         .is_tcp = true,
+        .may_wait = true,
     };
     if (rest.failed)
         return PROGRESS_STARVED;
+    if (connection->late_count == TCP_WAITING_MAX)
+        return PROGRESS_HELD_UP;
     size_t answer_size = resolver_answer(connection->owner.resolver, &request, output->at + 2);
+    if (answer_size == RESOLVER_WAITS && answer_late(connection, &request)) {
+        *input = rest;
+        return PROGRESS_ANSWERED;
+    }
+    if (answer_size == RESOLVER_WAITS) {
+        request.may_wait = false;
+        answer_size = resolver_answer(connection->owner.resolver, &request, output->at + 2);
+    }
     if (answer_size == 0)
         return PROGRESS_BROKEN;
     store_uint(output->at, (uint32_t)answer_size, 2);
@@ -84,12 +165,19 @@ static enum progress answer_messages(struct tcp_connection *connection)
     enum progress progress = PROGRESS_ANSWERED;
     struct reader input = reader_over(connection->input, connection->input_size);
     struct writer output = writer_over(connection->output, sizeof(connection->output));
+    put_late_answers(connection, &output);
     while (progress == PROGRESS_ANSWERED && writer_left(&output) >= 2 + RESOLVER_ANSWER_MAX)
         progress = answer_message(connection, &input, &output);
     connection->output_size = writer_size(&output);
     connection->input_size = reader_left(&input);
     memmove(connection->input, input.at, connection->input_size);
     return progress;
+}
+
+static void stop_reading(struct tcp_connection *connection)
+{
+    (void)uv_read_stop((uv_stream_t *)&connection->stream); /* never fails */
+    connection->is_reading = false;
 }
 
 static void on_written(uv_write_t *write, int status);
@@ -105,7 +193,7 @@ static void send_output(struct tcp_connection *connection)
         tcp_connection_close(connection);
     } else if (done < output.len) {
         uv_buf_t rest = uv_buf_init(output.base + done, (unsigned)(output.len - done));
-        uv_read_stop(stream);
+        stop_reading(connection);
         connection->is_writing = uv_write(&connection->write, stream, &rest, 1, on_written) == 0;
         if (!connection->is_writing)
             tcp_connection_close(connection);
@@ -114,28 +202,41 @@ static void send_output(struct tcp_connection *connection)
     }
 }
 
-/* Answers all that has arrived, unless the client lets its answers pile up. */
+static void read_on(struct tcp_connection *connection);
+
+/* Answers all that has arrived, unless the client lets its answers pile up, or too many wait for
+ * look-ups. Not while it is written. */
 static void serve(struct tcp_connection *connection)
 {
-    enum progress progress = PROGRESS_ANSWERED;
-    while (progress == PROGRESS_ANSWERED && !connection->is_writing && !is_closing(connection)) {
+    enum progress progress;
+    do {
         progress = answer_messages(connection);
         send_output(connection);
-    }
-    if (progress == PROGRESS_BROKEN && !connection->is_writing)
+    } while (progress == PROGRESS_ANSWERED && !connection->is_writing && !is_closing(connection));
+    if (connection->is_writing || is_closing(connection))
+        return;
+    bool is_done = connection->has_ended && connection->late_count == 0;
+    if (progress == PROGRESS_BROKEN || is_done)
         tcp_connection_close(connection);
+    else if (progress == PROGRESS_HELD_UP)
+        stop_reading(connection); /* nor does `input` get fuller */
+    else
+        read_on(connection);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     (void)buffer;
     struct tcp_connection *connection = stream->data;
-    if (size < 0) { /* its end included: all that came before it is answered by now */
+    if (size == UV_EOF && connection->late_count > 0) {
+        connection->has_ended = true; /* it may have shut its sending side alone */
+        stop_reading(connection);
+    } else if (size < 0) { /* its end included: all that came before it is answered by now */
         tcp_connection_close(connection);
-        return;
+    } else {
+        connection->input_size += (size_t)size;
+        serve(connection);
     }
-    connection->input_size += (size_t)size;
-    serve(connection);
 }
 
 /* There always is room: the input holds the longest message, and whole ones are answered as they
@@ -150,7 +251,11 @@ static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_
 
 static void read_on(struct tcp_connection *connection)
 {
-    if (uv_read_start((uv_stream_t *)&connection->stream, on_room_wanted, on_read) != 0)
+    if (connection->is_reading || connection->has_ended)
+        return;
+    connection->is_reading =
+        uv_read_start((uv_stream_t *)&connection->stream, on_room_wanted, on_read) == 0;
+    if (!connection->is_reading)
         tcp_connection_close(connection);
 }
 
@@ -166,8 +271,6 @@ static void on_written(uv_write_t *write, int status)
     }
     put_idle_off(connection);
     serve(connection);
-    if (!connection->is_writing && !is_closing(connection))
-        read_on(connection);
 }
 
 struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
@@ -182,7 +285,9 @@ struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
     }
     connection->stream.data = connection->idle.data = connection->write.data = connection;
     connection->open_handles = 2;
-    connection->is_writing = false;
+    connection->is_reading = connection->is_writing = connection->has_ended = false;
+    LIST_INIT(&connection->late);
+    connection->late_count = 0;
     connection->client = *client;
     connection->owner = *owner;
     connection->previous = connection->next = NULL;

@@ -3,6 +3,8 @@
 #pragma once
 #include "resolver/tcp_server.h"
 
+#include <sys/queue.h>
+
 struct tcp_connection;
 
 struct tcp_connection_owner {
@@ -17,7 +19,11 @@ struct tcp_connection {
     uv_timer_t idle;
     uv_write_t write;
     int open_handles;
+    bool is_reading;
     bool is_writing; /* `output` is libuv's to read, and nothing is read from the client */
+    bool has_ended;  /* the client sends no more, but gets the answers that wait */
+    LIST_HEAD(, late_answer) late; /* queries that wait for a look-up, or for room in `output` */
+    unsigned late_count;
     struct endpoint client;
     struct tcp_connection_owner owner;
     struct tcp_connection *previous, *next; /* the owner's */

@@ -1,6 +1,7 @@
 /* resolver/tcp_server.h - answers DNS queries over TCP (RFC 7766) on one listening socket.
- * Queries of one connection are answered in their order, however many it sends ahead. Belongs to
- * one loop. */
+ * Queries of one connection are answered in their order, however many it sends ahead; one that
+ * waits for an upstream look-up holds none of the others up (RFC 7766 6.2.1.1). Belongs to one
+ * loop. */
 #pragma once
 #include "resolver/resolver.h"
 
@@ -11,6 +12,7 @@ enum {
     TCP_CONNECTIONS_PER_CLIENT_MAX = 64, /* of one client address */
     TCP_QUERY_MAX = 4096,                /* a longer message is no query, and ends the connection */
     TCP_UNSENT_ANSWERS_MAX = 16,         /* then nothing more is read until the client has read */
+    TCP_WAITING_MAX = 16,                /* look-ups: then nothing more is read until one ended */
 };
 
 struct tcp_server;

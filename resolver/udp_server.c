@@ -9,6 +9,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,12 +27,24 @@ struct arrival {
     uint8_t query[DNS_EDNS_UDP_BYTES];
 };
 
+/* A query whose answer waits for a look-up, and what sends it on its way then. */
+struct late_datagram {
+    struct resolver_waiting waiting;
+    struct udp_server *server;
+    LIST_ENTRY(late_datagram) late;
+    struct sockaddr_in6 client; /* as in an arrival, and so is the next */
+    alignas(size_t) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    socklen_t client_size;
+    size_t control_size;
+};
+
 struct udp_server {
     uv_poll_t poll;
     int descriptor;
     bool is_wildcard;
     struct endpoint own; /* where the socket is bound */
     struct resolver *resolver;
+    LIST_HEAD(, late_datagram) late;
     struct mmsghdr received[BATCH], answered[BATCH];
     struct iovec received_bytes[BATCH], answered_bytes[BATCH];
     struct arrival arrivals[BATCH];
@@ -101,7 +114,45 @@ static bool source_is_sound(const struct udp_server *server, const struct endpoi
     return client->port != 0 && !endpoint_equal(client, &here);
 }
 
-/* Answers the message in slot `from` into slot `to`. False where it deserves no answer. */
+static void on_answered(struct resolver_waiting *waiting, const uint8_t *answer, size_t size)
+{
+    struct late_datagram *late = (struct late_datagram *)waiting; /* its first member */
+    struct iovec bytes = { (void *)answer, size };
+    const struct msghdr message = { .msg_name = &late->client,
+                                    .msg_namelen = late->client_size,
+                                    .msg_iov = &bytes,
+                                    .msg_iovlen = 1,
+                                    .msg_control = late->control_size > 0 ? late->control : NULL,
+                                    .msg_controllen = late->control_size };
+    if (sendmsg(late->server->descriptor, &message, MSG_DONTWAIT) < 0)
+        resolver_count(late->server->resolver, RESOLVER_ANSWERS_DROPPED, 1);
+    LIST_REMOVE(late, late);
+    free(late);
+}
+
+/* Keeps of `query` what its late answer needs. False when it can't wait. */
+static bool answer_late(struct udp_server *server, const struct msghdr *query,
+                        const struct resolver_request *request)
+{
+    struct late_datagram *late = calloc(1, sizeof(*late));
+    if (late == NULL)
+        return false;
+    late->server = server;
+    late->client_size = query->msg_namelen;
+    memcpy(&late->client, query->msg_name, sizeof(late->client));
+    late->control_size = query->msg_control != NULL ? query->msg_controllen : 0;
+    if (late->control_size > 0)
+        memcpy(late->control, query->msg_control, late->control_size);
+    if (!resolver_wait(server->resolver, request, on_answered, &late->waiting)) {
+        free(late);
+        return false;
+    }
+    LIST_INSERT_HEAD(&server->late, late, late);
+    return true;
+}
+
+/* Answers the message in slot `from` into slot `to`. False where it deserves no answer, or gets a
+ * late one. */
 static bool answer_one(struct udp_server *server, size_t from, size_t to, int64_t now_s)
 {
     struct msghdr *query = &server->received[from].msg_hdr;
@@ -110,6 +161,7 @@ static bool answer_one(struct udp_server *server, size_t from, size_t to, int64_
         .size = server->received[from].msg_len,
         .client = endpoint_from_sockaddr((const struct sockaddr *)&server->arrivals[from].client),
         .now_s = now_s,
+        .may_wait = true,
     };
     struct ip_address asked = server->is_wildcard ? turn_control_round(query) : server->own.address;
     if (!source_is_sound(server, &request.client, &asked)) {
@@ -117,6 +169,12 @@ static bool answer_one(struct udp_server *server, size_t from, size_t to, int64_
         return false;
     }
     size_t size = resolver_answer(server->resolver, &request, server->answers[to]);
+    if (size == RESOLVER_WAITS) {
+        if (answer_late(server, query, &request))
+            return false;
+        request.may_wait = false;
+        size = resolver_answer(server->resolver, &request, server->answers[to]);
+    }
     struct msghdr *answer = &server->answered[to].msg_hdr;
     answer->msg_name = query->msg_name;
     answer->msg_namelen = query->msg_namelen;
@@ -243,6 +301,12 @@ void udp_server_free(struct udp_server *server)
 {
     if (server == NULL)
         return;
+    struct late_datagram *late;
+    while ((late = LIST_FIRST(&server->late)) != NULL) {
+        resolver_wait_cancel(&late->waiting);
+        LIST_REMOVE(late, late);
+        free(late);
+    }
     uv_close((uv_handle_t *)&server->poll, on_closed);
     close(server->descriptor);
 }

@@ -46,6 +46,7 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
     case REASON_OUT_OF_RESOURCES:
         return ALERT_INTERNAL_ERROR;
     case REASON_NOT_TLS:
+    case REASON_OBSERVED:
     case REASON_ALLOWED:
     case REASON_COUNT:
         break;

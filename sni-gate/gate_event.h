@@ -5,6 +5,7 @@
 #include "upstream/address_rule.h"
 
 struct host_name;
+struct policy;
 
 /* How connections end: constant, word in logs and JSON (stable). */
 #define GATE_END_LIST(END)                                                                         \
@@ -28,7 +29,8 @@ struct gate_event {
     const struct host_name *name; /* NULL: none was read */
     uint16_t port;                /* that the client believes it connected to */
     struct verdict verdict;
-    struct endpoint server; /* dialled, or refused to be; family 0: it came to neither */
+    const struct policy *policy; /* as it is now: its groups tell whose client it is */
+    struct endpoint server;      /* dialled, or refused to be; family 0: it came to neither */
     enum address_fitness server_fitness; /* of `server` */
     uint64_t bytes_up, bytes_down;       /* to the server, to the client */
     int64_t duration_ms;

@@ -387,6 +387,7 @@ static void tell_sink(const struct session *session)
         .name = session->hello.has_name ? &session->hello.name : NULL,
         .port = session->arrival.port,
         .verdict = session->verdict,
+        .policy = policy_view_get(session->context->view),
         .server = session->request.endpoint,
         .server_fitness = session->request.fitness,
         .bytes_up = session->watch.up.passed + session->relay.up.bytes,
@@ -450,7 +451,7 @@ bool session_start(struct session_context *context, int descriptor,
     session->started_ms = clock_monotonic_ms();
     session->open_handles = 2;
     session->client.descriptor = descriptor;
-    session->verdict = (struct verdict){ DECISION_DENY, REASON_HELLO_CUT_SHORT, 0, 0, 0 };
+    session->verdict = (struct verdict){ .reason = REASON_HELLO_CUT_SHORT };
     uv_timer_init(context->loop, &session->deadline);
     session->deadline.data = session;
     upstream_request_init(&session->request, context->upstream);
@@ -474,7 +475,8 @@ void session_report_turned_away(const struct session_context *context,
     const struct gate_event event = {
         .client = arrival->client,
         .port = arrival->port,
-        .verdict = { DECISION_DENY, REASON_OUT_OF_RESOURCES, 0, 0, 0 },
+        .verdict = { .reason = REASON_OUT_OF_RESOURCES },
+        .policy = policy_view_get(context->view),
         .end = GATE_END_REFUSED,
     };
     context->sink.connection_ended(context->sink.context, &event);

@@ -81,6 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     row.action = "deny"; /* the broad reading of the same bytes */
     if (rule_compile(&row, &context, &rule, &outcome) && outcome.hostname[0] == '\0')
         abort();
-    provider_catalogue_free(catalogue);
+    provider_catalogue_unref(catalogue);
     return 0;
 }

@@ -62,14 +62,19 @@ static inline struct policy *policy_of(const char *text)
     return policy_with(rules, count);
 }
 
-/* "allow 2", "deny_rule 1", "no_rule 0", "parent 1" or the like. */
+/* "allow 2", "deny_rule 1", "no_rule 0", "parent 1", "observed: no_rule 0" or the like. */
 static inline const char *describe_verdict(const struct verdict *verdict, char *buffer, size_t size)
 {
     struct text text = text_in(buffer, size);
     bool is_allow = verdict->decision == DECISION_ALLOW;
-    assert_int_equal(is_allow, verdict->reason == REASON_ALLOWED);
-    text_add_format(&text, "%s %lld", is_allow ? "allow" : reason_word(verdict->reason),
-                    (long long)verdict->rule_id);
+    bool is_observed = verdict->reason == REASON_OBSERVED;
+    assert_int_equal(is_allow, verdict->reason == REASON_ALLOWED || is_observed);
+    if (is_observed)
+        text_add_format(&text, "observed: %s %lld", reason_word(verdict->would_be),
+                        (long long)verdict->rule_id);
+    else
+        text_add_format(&text, "%s %lld", is_allow ? "allow" : reason_word(verdict->reason),
+                        (long long)verdict->rule_id);
     return buffer;
 }
 

@@ -25,9 +25,77 @@ static inline void random_name(struct dice *dice, bool is_rule, char ret_name[RE
     memcpy(ret_name, name, sizeof(name));
 }
 
-static inline struct reference_rule random_rule(struct dice *dice, int64_t id)
+/* The network of that many bits around it. */
+static inline struct ip_network shortened(struct ip_network network, unsigned bits)
+{
+    for (unsigned bit = bits; bit < 128; bit++)
+        network.address.bytes[bit / 8] &= (uint8_t) ~(128u >> bit % 8);
+    network.prefix_bits = (uint8_t)bits;
+    return network;
+}
+
+/* Of both families, out of so few bytes that they often meet. */
+static inline struct ip_network random_network(struct dice *dice)
+{
+    static const uint8_t bytes[] = { 0, 1, 10, 0xfd };
+    struct ip_network network = { .address.family = dice_below(dice, 2) > 0 ? 4 : 6 };
+    unsigned size = network.address.family == 4 ? 4 : 16;
+    for (unsigned i = 0; i < size; i++)
+        network.address.bytes[i] = bytes[dice_below(dice, COUNT(bytes))];
+    return shortened(network, dice_below(dice, 8 * size + 1));
+}
+
+/* Gives the groups other networks; of group 4 there is none. */
+static inline void random_networks(struct dice *dice, struct reference *reference)
+{
+    reference->network_count = 1 + dice_below(dice, REFERENCE_NETWORKS_MAX);
+    for (size_t i = 0; i < reference->network_count; i++) {
+        struct ip_network network = random_network(dice);
+        if (i > 0 && dice_below(dice, 2) > 0) { /* around one that is there */
+            network = reference->networks[dice_below(dice, (uint32_t)i)].network;
+            network = shortened(network, dice_below(dice, network.prefix_bits + 1u));
+        }
+        reference->networks[i] = (struct reference_network){ 1 + dice_below(dice, 3), network };
+    }
+}
+
+/* In some network, or a bit beside it. */
+static inline struct ip_address random_client(struct dice *dice, const struct reference *reference)
+{
+    struct ip_network network = random_network(dice);
+    if (reference->network_count > 0 && dice_below(dice, 8) > 0)
+        network = reference->networks[dice_below(dice, (uint32_t)reference->network_count)].network;
+    unsigned bit = dice_below(dice, network.address.family == 4 ? 32 : 128);
+    if (dice_below(dice, 2) > 0)
+        network.address.bytes[bit / 8] ^= (uint8_t)(128u >> bit % 8);
+    return network.address;
+}
+
+static inline struct client_groups *reference_groups(const struct reference *reference)
+{
+    struct client_groups_builder *builder = client_groups_builder_new();
+    char names[REFERENCE_GROUPS][8] = { CLIENT_GROUP_ANY };
+    for (uint32_t id = 0; id < REFERENCE_GROUPS; id++) {
+        if (id > 0)
+            (void)snprintf(names[id], sizeof(names[id]), "g%u", id);
+        assert_true(client_groups_builder_add_group(
+            builder, &(struct client_group_row){ .id = id, .name = names[id] }));
+    }
+    for (size_t i = 0; i < reference->network_count; i++)
+        assert_true(client_groups_builder_add_network(builder, names[reference->networks[i].group],
+                                                      &reference->networks[i].network));
+    struct client_groups *groups = client_groups_builder_finish(builder);
+    assert_non_null(groups);
+    return groups;
+}
+
+/* For everybody where the reference has no network. */
+static inline struct reference_rule random_rule(struct dice *dice,
+                                                const struct reference *reference, int64_t id)
 {
     struct reference_rule rule = { .is_in_force = true, .id = id };
+    if (reference->network_count > 0)
+        rule.group = dice_below(dice, REFERENCE_GROUPS);
     random_name(dice, true, rule.name);
     rule.action = dice_below(dice, 3) > 0 ? RULE_ALLOW : RULE_DENY;
     rule.pattern = (enum pattern_kind)dice_below(dice, 3);
@@ -45,14 +113,20 @@ static inline struct policy *reference_build(const struct reference *reference)
     for (size_t i = 0; i < reference->count; i++)
         if (reference->rules[i].is_in_force)
             rules[count++] = reference_compile(&reference->rules[i]);
-    return policy_with(rules, count);
+    struct policy *policy = policy_with(rules, count);
+    struct client_groups *groups = reference_groups(reference);
+    policy_set_groups(policy, groups);
+    client_groups_unref(groups);
+    return policy;
 }
 
 static inline void check_decision(const struct policy *policy, const struct reference *reference,
                                   const char *host, uint16_t port, int64_t now_s)
 {
     const struct reference_rule *rule = reference_decide(reference, host, port, now_s);
-    struct verdict verdict = decide_on(policy, host, port, now_s);
+    struct host_name name = name_of(host);
+    struct policy_question question = { reference->client, &name };
+    struct verdict verdict = policy_decide(policy, &question, port, now_s);
     int64_t expected_id = rule != NULL ? rule->id : 0;
     bool is_allowed = rule != NULL && rule->action == RULE_ALLOW;
     if (verdict.rule_id != expected_id || (verdict.decision == DECISION_ALLOW) != is_allowed)
@@ -65,18 +139,22 @@ static inline void check_lookup(const struct policy *policy, const struct refere
                                 const char *host)
 {
     const struct reference_rule *rule = reference_allows(reference, host, 0);
-    struct verdict verdict = look_up(policy, host, 0);
+    struct host_name name = name_of(host);
+    struct policy_question question = { reference->client, &name };
+    struct verdict verdict = policy_decide_lookup(policy, &question, 0);
     bool is_parent = rule == NULL && reference_is_parent(reference, host);
+    bool may_be_parent = verdict.reason == REASON_PARENT && reference->network_count > 0 &&
+                         reference_may_be_parent(reference, host);
     if ((verdict.decision == DECISION_ALLOW) != (rule != NULL) ||
         (rule != NULL && verdict.rule_id != rule->id) ||
-        (verdict.reason == REASON_PARENT) != is_parent)
+        (verdict.reason == REASON_PARENT) != (is_parent || may_be_parent))
         fail_msg("%s: looked up as %s by rule %lld; expected %s", host, reason_word(verdict.reason),
                  (long long)verdict.rule_id,
                  rule != NULL ? "allowed" : (is_parent ? "parent" : "denied"));
 }
 
-/* Asks about `count` random names. */
-static inline void check_policy(const struct policy *policy, const struct reference *reference,
+/* Asks about `count` random names, for as many clients. */
+static inline void check_policy(const struct policy *policy, struct reference *reference,
                                 struct dice *dice, int count)
 {
     uint64_t rule_count = 0;
@@ -86,6 +164,7 @@ static inline void check_policy(const struct policy *policy, const struct refere
     for (int i = 0; i < count; i++) {
         char host[REFERENCE_NAME_BYTES];
         random_name(dice, dice_below(dice, 4) > 0, host);
+        reference->client = random_client(dice, reference);
         int64_t now_s = RANDOM_NOW_S - 1 + (int64_t)dice_below(dice, 4);
         check_decision(policy, reference, host, random_ports[dice_below(dice, 3)], now_s);
         check_lookup(policy, reference, host);

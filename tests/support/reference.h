@@ -7,7 +7,12 @@
 
 #include <stdio.h>
 
-enum { REFERENCE_NAME_BYTES = 64, REFERENCE_RULES_MAX = 256 };
+enum {
+    REFERENCE_NAME_BYTES = 64,
+    REFERENCE_RULES_MAX = 256,
+    REFERENCE_NETWORKS_MAX = 24,
+    REFERENCE_GROUPS = 5, /* their ids: 0, which is 'any', to 4 */
+};
 
 struct reference_rule {
     bool is_in_force;
@@ -17,11 +22,22 @@ struct reference_rule {
     char name[REFERENCE_NAME_BYTES]; /* lower case */
     uint16_t port;
     int64_t expires_at;
+    uint32_t group; /* 0: everybody */
+};
+
+/* A network of a group. */
+struct reference_network {
+    uint32_t group;
+    struct ip_network network;
 };
 
 struct reference {
     struct reference_rule rules[REFERENCE_RULES_MAX];
     size_t count;
+    const unsigned *fit; /* by group: 0: the client is no member, else how close; or NULL, and: */
+    struct reference_network networks[REFERENCE_NETWORKS_MAX];
+    size_t network_count;
+    struct ip_address client; /* who asks */
 };
 
 /* The rule as the program compiles it from what a person would have typed. */
@@ -34,7 +50,40 @@ static inline struct compiled_rule reference_compile(const struct reference_rule
                     prefixes[rule->pattern], rule->name, rule->port);
     if (rule->expires_at != RULE_NEVER_EXPIRES)
         text_add_format(&text, " @%lld", (long long)rule->expires_at);
-    return rule_of(line, rule->id);
+    struct compiled_rule compiled = rule_of(line, rule->id);
+    compiled.group = rule->group;
+    return compiled;
+}
+
+static inline bool reference_bit(const struct ip_address *address, unsigned bit)
+{
+    return (address->bytes[bit / 8] >> (7 - bit % 8) & 1) != 0;
+}
+
+static inline bool reference_is_inside(const struct reference_network *network,
+                                       const struct ip_address *address)
+{
+    bool is_inside = network->network.address.family == address->family;
+    for (unsigned bit = 0; is_inside && bit < network->network.prefix_bits; bit++)
+        is_inside = reference_bit(&network->network.address, bit) == reference_bit(address, bit);
+    return is_inside;
+}
+
+/* "A client belongs to every group that has a network containing its address, and always to 'any'."
+ * 0: it does not; else the more the longer the network, 'any' last. */
+static inline unsigned reference_fit(const struct reference *reference, uint32_t group)
+{
+    unsigned fit = group == 0;
+    if (reference->fit != NULL)
+        return reference->fit[group];
+    for (size_t i = 0; i < reference->network_count; i++) {
+        const struct reference_network *network = &reference->networks[i];
+        if (group != 0 && network->group == group &&
+            reference_is_inside(network, &reference->client) &&
+            2u + network->network.prefix_bits > fit)
+            fit = 2u + network->network.prefix_bits;
+    }
+    return fit;
 }
 
 /* The length of what stands before ".name" in `host`; 0 where it does not end so. */
@@ -71,16 +120,22 @@ static inline bool reference_matches(const struct reference_rule *rule, const ch
 }
 
 /* Both match one host. "The most specific name wins (exact, then `*.`, then `**.`; longer before
- * shorter). Among equal names deny wins; then the lowest id." */
-static inline bool reference_goes_before(const struct reference_rule *left,
+ * shorter). Among equal names deny wins; then the group of the longest matching network; then the
+ * lowest id." */
+static inline bool reference_goes_before(const struct reference *reference,
+                                         const struct reference_rule *left,
                                          const struct reference_rule *right)
 {
+    unsigned left_fit = reference_fit(reference, left->group);
+    unsigned right_fit = reference_fit(reference, right->group);
     if (left->pattern != right->pattern)
         return left->pattern < right->pattern;
     if (strlen(left->name) != strlen(right->name))
         return strlen(left->name) > strlen(right->name);
     if (left->action != right->action)
         return left->action == RULE_DENY;
+    if (left_fit != right_fit)
+        return left_fit > right_fit;
     return left->id < right->id;
 }
 
@@ -93,8 +148,8 @@ static inline const struct reference_rule *reference_decide(const struct referen
     for (size_t i = 0; i < reference->count; i++) {
         const struct reference_rule *rule = &reference->rules[i];
         if (rule->is_in_force && rule->port == port && rule->expires_at > now_s &&
-            reference_matches(rule, host) &&
-            (winner == NULL || reference_goes_before(rule, winner)))
+            reference_fit(reference, rule->group) > 0 && reference_matches(rule, host) &&
+            (winner == NULL || reference_goes_before(reference, rule, winner)))
             winner = rule;
     }
     return winner;
@@ -136,6 +191,21 @@ static inline bool reference_is_parent(const struct reference *reference, const 
             (reference_allows_below(reference, host, "", name) ||
              reference_allows_below(reference, host, "zz.", name) ||
              reference_allows_below(reference, host, "zz.zz.", name)))
+            return true;
+    }
+    return false;
+}
+
+/* True where that would be so, were one of the client's groups its only one. What a group's denials
+ * take away from another group's names is not looked at where parents are counted. */
+static inline bool reference_may_be_parent(const struct reference *reference, const char *host)
+{
+    for (uint32_t group = 0; group < REFERENCE_GROUPS; group++) {
+        struct reference alone = *reference;
+        for (size_t i = 0; i < alone.count; i++)
+            alone.rules[i].is_in_force =
+                alone.rules[i].is_in_force && alone.rules[i].group == group;
+        if (reference_is_parent(&alone, host))
             return true;
     }
     return false;

@@ -68,6 +68,34 @@ def test_edits_of_groups_and_networks_come_into_force(launch, policy):
     eventually(lambda: is_allowed(pinhole, "api.example.com", "127.0.0.9"), 5, "the rule for everybody")
 
 
+def test_network_among_many_rules_is_read_alone(launch, policy):
+    """No edit of groups makes Pinhole read 10,000 rules again; what it says of them follows."""
+    policy.sql("INSERT INTO client_group (name) VALUES ('large');"
+               "INSERT INTO rule (target, clients) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+               " WHERE i < 10000) SELECT 'host' || i || '.example.com', 'large' FROM n;")
+    pinhole = launch(policy)
+    eventually(lambda: "no network" in status_of(policy, "host9999.example.com"), 20, "the status of all rules")
+    mark = pinhole.log.mark()
+    for statement, client in [("INSERT INTO client_network VALUES ('large', '127.0.0.4')", "127.0.0.4"),
+                              ("UPDATE client_network SET cidr = '127.0.0.5' WHERE client_group = 'large'", "127.0.0.5"),
+                              ("INSERT INTO client_group (name) VALUES ('new');"
+                               "INSERT INTO client_network VALUES ('new', '127.0.0.6');"
+                               "INSERT INTO rule (target, clients) VALUES ('host9999.example.com', 'new')", "127.0.0.6")]:
+        assert not is_allowed(pinhole, "host9999.example.com", client)
+        policy.sql(statement + ";")
+        eventually(lambda: is_allowed(pinhole, "host9999.example.com", client), 5, statement)
+    assert not is_allowed(pinhole, "host9999.example.com", "127.0.0.4")
+    assert {line["how"] for line in pinhole.log.find(since=mark, event="policy_loaded")} == {"changes"}
+    eventually(lambda: status_of(policy, "host9999.example.com") == "", 20, "the status of all rules")
+
+
+def status_of(policy, target):
+    """What is said of the oldest rule with that target; None before anything is."""
+    rows = policy.rows("SELECT reason FROM rule LEFT JOIN rule_status ON rule_id = rule.id"
+                       f" WHERE target = '{target}' ORDER BY rule.id LIMIT 1;")
+    return rows[0]["reason"] or ""
+
+
 def test_denial_of_a_group_cuts_a_hole(launch, policy):
     policy.sql("INSERT INTO rule (target, action, clients) VALUES ('all.example.com', 'deny', 'build');")
     pinhole = launch(policy)

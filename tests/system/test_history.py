@@ -197,6 +197,9 @@ OTHERS = {
     "group ignored": ("INSERT OR IGNORE INTO client_group (name, comment) VALUES ('runners', 'x');", []),
     "group replaced": ("REPLACE INTO client_group (name, comment) VALUES ('runners', 'x');",
                        [("client_group", "runners", True, True)]),
+    "mode of a group": ("UPDATE client_group SET mode = 'observe' WHERE name = 'runners';",
+                        [("client_group", "runners", True, True)]),
+    "mode of everybody": ("UPDATE client_group SET mode = 'observe' WHERE name = 'any';", [("client_group", "any", True, True)]),
     "group updated": ("UPDATE client_group SET comment = 'x' WHERE name = 'runners';", [("client_group", "runners", True, True)]),
     "group deleted with its networks": (
         "DELETE FROM client_group WHERE name = 'runners';",

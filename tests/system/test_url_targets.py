@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from support.dns_client import is_allowed
+from support.dns_client import dig, is_allowed
+from support.hello import hello_for, records, send_all_then_read
 from support.policy import deny, insert, quote
 from support.process import PINHOLE, eventually, run
 
@@ -128,6 +129,23 @@ def test_denies_fail_closed(policy, launch):
     policy.sql("DELETE FROM rule WHERE target = 'https://example.com/a/b';")
     eventually(lambda: is_allowed(pinhole.dns, "example.com") and is_allowed(pinhole.dns, "b.a.example.com"), 5,
                "both patterns of the deny are gone")
+
+
+def test_denied_endpoint_says_how_its_buckets_are_reached(policy, launch):
+    """The same sentence in dig, in explain and in the log of the gate; and none such before there is a bucket."""
+    pinhole = launch(policy)
+    assert dig(pinhole.dns, "storage.googleapis.com").status == "NXDOMAIN"
+    policy.sql(insert("https://storage.googleapis.com/my-bucket/"))
+    eventually(lambda: is_allowed(pinhole.dns, "my-bucket.storage.googleapis.com"), 5, "the bucket")
+    sentence = "Denied: storage.googleapis.com serves every bucket; allowed here: BUCKET.storage.googleapis.com."
+    dug = dig(pinhole.dns, "storage.googleapis.com")
+    assert (dug.status, dug.answer, dug.ede) == ("NOERROR", [], (15, sentence))
+    explained = run([PINHOLE, "explain", "--db", policy.path, "storage.googleapis.com"])
+    assert explained.stdout.count(sentence) == 3, "the gate and both address families"
+    send_all_then_read(pinhole.gate, records(hello_for(b"storage.googleapis.com")))
+    line, = pinhole.log.wait(event="connection", name="storage.googleapis.com")
+    assert (line["reason"], line["sentence"]) == ("parent", sentence)
+    assert "serves every bucket" not in dig(pinhole.dns, "googleapis.com").text
 
 
 def test_a_row_of_your_own_is_in_force_at_once(policy, launch):

@@ -10,7 +10,7 @@
     " bucket_max_dotted, bucket_dots, bucket_underscores, bucket_capitals, bucket_like,"           \
     " bucket_never, bucket_elsewhere, bucket_dotted, not_buckets, bare_host, host_allows, note,"   \
     " clients);"                                                                                   \
-    "CREATE TABLE client_group (id, name, comment);"                                               \
+    "CREATE TABLE client_group (id, name, comment, mode);"                                         \
     "CREATE TABLE client_network (client_group, cidr);"                                            \
     "CREATE TABLE setting (name, value);"                                                          \
     "CREATE TABLE rule_status (rule_id INTEGER PRIMARY KEY, state, hostname, reason);"             \
@@ -19,7 +19,7 @@
     "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
     "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
     "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
-    "PRAGMA user_version = 7;"
+    "PRAGMA user_version = 9;"
 
 /* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
  * allows it. */
@@ -115,6 +115,40 @@ static void doubtful_allow_admits_nothing(void **state)
     assert_int_equal(workspace_teardown(&workspace), 0);
 }
 
+/* A group whose mode is not plainly 'observe' enforces. */
+static const struct mode_row {
+    const char *name, *mode;
+    bool is_observed;
+} mode_rows[] = {
+    { "observe observes", "'observe'", true },
+    { "enforce enforces", "'enforce'", false },
+    { "a mode in capitals", "'OBSERVE'", false },
+    { "a mode with a blank", "'observe '", false },
+    { "a mode with a NUL", "'observe' || char(0)", false },
+    { "a mode that is a blob", "CAST('observe' AS BLOB)", false },
+    { "no mode", "NULL", false },
+};
+
+static void doubtful_mode_enforces(void **state)
+{
+    const struct mode_row *row = *state;
+    void *workspace = NULL;
+    char statements[300];
+    assert_int_equal(workspace_setup(&workspace), 0);
+    const char *path = ((struct workspace *)workspace)->path;
+    run_sql(path, FOREIGN);
+    (void)snprintf(statements, sizeof(statements),
+                   "INSERT INTO client_group VALUES (1, 'any', NULL, %s)", row->mode);
+    run_sql(path, statements);
+    struct bench *bench = bench_new(path);
+    struct policy *policy = load(bench);
+    assert_true(allows(policy, "good.example"));
+    assert_int_equal(allows(policy, "x.example"), row->is_observed);
+    policy_unref(policy);
+    bench_free(bench);
+    assert_int_equal(workspace_teardown(&workspace), 0);
+}
+
 static void unreadable_settings_are_named(void **state)
 {
     const struct workspace *workspace = *state;
@@ -196,6 +230,7 @@ int main(void)
     TESTS_ADD_TABLE(&tests, hostile_rows, hostile_row_spoils_only_itself);
     TESTS_ADD_TABLE(&tests, fault_rows, foreign_file_is_a_fault);
     TESTS_ADD_TABLE(&tests, doubt_rows, doubtful_allow_admits_nothing);
+    TESTS_ADD_TABLE(&tests, mode_rows, doubtful_mode_enforces);
     for (size_t i = 0; i < COUNT(others); i++)
         tests.list[tests.count++] = others[i];
     return tests_run(&tests, "hostile_rows");

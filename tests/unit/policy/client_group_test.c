@@ -1,45 +1,7 @@
 /* tests/unit/policy/client_group_test.c - whom a rule is for, and which of several rules decides
  * for a client. */
 #include "dice.h"
-#include "policies.h"
-#include "policy/client_group.h"
-
-#include <stdio.h>
-
-static struct ip_address address_of(const char *text)
-{
-    struct ip_address address;
-    assert_true(ip_address_parse(text, &address));
-    return address;
-}
-
-/* Groups and networks as one line: "build 10.0.0.0/8 fd00::/8; ci 10.1.0.0/16; empty". Ids count
- * from 2. */
-static struct client_groups *groups_of(const char *text)
-{
-    char line[512], *rest = line, *group, *word;
-    struct client_groups_builder *builder = client_groups_builder_new();
-    assert_true((size_t)snprintf(line, sizeof(line), "%s", text) < sizeof(line));
-    for (uint32_t id = 2; (group = strsep(&rest, ";")) != NULL; id++) {
-        const char *name = NULL;
-        while ((word = strsep(&group, " ")) != NULL) {
-            struct ip_network network;
-            if (*word == '\0')
-                continue;
-            if (name == NULL) {
-                name = word;
-                assert_true(client_groups_builder_add_group(
-                    builder, &(struct client_group_row){ id, name }));
-            } else {
-                assert_true(ip_network_parse(word, &network));
-                assert_true(client_groups_builder_add_network(builder, name, &network));
-            }
-        }
-    }
-    struct client_groups *groups = client_groups_builder_finish(builder);
-    assert_non_null(groups);
-    return groups;
-}
+#include "groups.h"
 
 static const struct fit_row {
     const char *name, *groups, *address;
@@ -78,6 +40,28 @@ static void fits(void **state)
     client_groups_unref(groups);
 }
 
+static const struct home_row {
+    const char *name, *groups, *address;
+    uint32_t expected;
+} home_rows[] = {
+    { "home: nobody's network", "build 10.0.0.0/8", "11.0.0.1", CLIENT_GROUP_ANY_ID },
+    { "home: a member", "build 10.0.0.0/8", "10.0.0.1", 2 },
+    { "home: the longest network", "build 10.0.0.0/8; ci 10.1.0.0/16", "10.1.0.1", 3 },
+    { "home: the outer one", "build 10.0.0.0/8; ci 10.1.0.0/16", "10.2.0.1", 2 },
+    { "home: a tie", "build; ci 10.0.0.0/8; lab 10.0.0.0/8", "10.2.0.1", 3 },
+    { "home: IPv6", "build fd00::/8", "fd01::1", 2 },
+};
+
+static void has_its_home(void **state)
+{
+    const struct home_row *row = *state;
+    struct client_groups *groups = groups_of(row->groups);
+    struct ip_address address = address_of(row->address);
+    struct client client = client_of(groups, &address);
+    assert_int_equal(client_home_group(&client), row->expected);
+    client_groups_unref(groups);
+}
+
 static void names_and_ids(void **state)
 {
     (void)state;
@@ -95,23 +79,6 @@ static void names_and_ids(void **state)
     assert_false(client_groups_has_network(groups, 3));
     assert_true(client_groups_has_network(groups, CLIENT_GROUP_ANY_ID));
     client_groups_unref(groups);
-}
-
-/* "GROUP allow TARGET; ..." are rules 1, 2, ...; GROUP as an id, 0 for 'any'. */
-static struct policy *policy_for_groups(struct client_groups *groups, const char *text)
-{
-    struct settings settings = settings_default();
-    struct policy_builder *builder = policy_builder_new(&test_ports);
-    policy_builder_set_groups(builder, groups);
-    for (int64_t id = 1; *text != '\0'; id++) {
-        char *end;
-        uint32_t group = (uint32_t)strtoul(text, &end, 10);
-        text = end;
-        struct compiled_rule rule = rule_take(&text, id);
-        rule.group = group;
-        assert_true(policy_builder_add(builder, &rule));
-    }
-    return policy_builder_finish(builder, &settings, 1);
 }
 
 #define GROUPS "build 10.0.0.0/8; ci 10.1.0.0/16; both 10.1.0.0/16"
@@ -212,8 +179,8 @@ static void fits_as_a_list_would(void **state)
     char name[16];
     for (uint32_t id = 2; id < 2 + GROUP_COUNT; id++) {
         (void)snprintf(name, sizeof(name), "g%u", id);
-        assert_true(
-            client_groups_builder_add_group(builder, &(struct client_group_row){ id, name }));
+        assert_true(client_groups_builder_add_group(builder,
+                                                    &(struct client_group_row){ id, name, false }));
     }
     for (size_t i = 0; i < NETWORKS; i++) {
         char text[64];
@@ -277,14 +244,47 @@ static void survives_edits(void **state)
     policy_unref(rebased);
 }
 
+/* New groups come into force beside an edit; the policy it came from keeps the old ones, and a
+ * merge that began before it does not bring them back. */
+static void takes_new_groups(void **state)
+{
+    (void)state;
+    struct rule_ids touched;
+    struct client_groups *old = groups_of("build 10.0.0.0/8"), *new = groups_of("build fd00::/8");
+    struct policy *from = policy_for_groups(old, "2 allow a.example");
+    struct policy *merged = policy_merge(from);
+    struct policy *changed = policy_with_changes(from, NULL, 0, policy_settings(from), &touched);
+    policy_set_groups(changed, new);
+    struct policy *rebased = policy_rebase(changed, merged);
+    client_groups_unref(old);
+    client_groups_unref(new);
+    struct host_name name = name_of("a.example");
+    struct policy_question v4 = { address_of("10.1.0.1"), &name };
+    struct policy_question v6 = { address_of("fd00::1"), &name };
+    assert_int_equal(policy_decide(from, &v4, 443, 0).rule_id, 1);
+    assert_int_equal(policy_decide(from, &v6, 443, 0).rule_id, 0);
+    const struct policy *all[] = { changed, rebased };
+    for (size_t i = 0; i < COUNT(all); i++) {
+        assert_int_equal(policy_decide(all[i], &v4, 443, 0).rule_id, 0);
+        assert_int_equal(policy_decide(all[i], &v6, 443, 0).rule_id, 1);
+    }
+    free(touched.id);
+    policy_unref(from);
+    policy_unref(merged);
+    policy_unref(changed);
+    policy_unref(rebased);
+}
+
 int main(void)
 {
     struct tests tests = { 0 };
     TESTS_ADD_TABLE(&tests, fit_rows, fits);
+    TESTS_ADD_TABLE(&tests, home_rows, has_its_home);
     TESTS_ADD_TABLE(&tests, decision_rows, decides);
     TESTS_ADD_TABLE(&tests, shadow_rows, shadows);
     tests_add_row(&tests, "names and ids", NULL, names_and_ids);
     tests_add_row(&tests, "fits as a list would", NULL, fits_as_a_list_would);
     tests_add_row(&tests, "survives edits", NULL, survives_edits);
+    tests_add_row(&tests, "takes new groups", NULL, takes_new_groups);
     return tests_run(&tests, "client_group");
 }

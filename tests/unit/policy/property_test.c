@@ -10,18 +10,30 @@ struct edited {
     struct policy *merged;      /* of an earlier state of `policy`, while it is merged; else NULL */
 };
 
-static void built_whole(void **state)
+static void build_whole(const uint64_t *seed, bool has_groups)
 {
-    const uint64_t *seed = *state;
     struct dice dice = { *seed };
     for (int round = 0; round < 10; round++) {
         struct reference reference = { .count = 1 + dice_below(&dice, REFERENCE_RULES_MAX) };
+        if (has_groups)
+            random_networks(&dice, &reference);
         for (size_t i = 0; i < reference.count; i++)
-            reference.rules[i] = random_rule(&dice, (int64_t)i - 20 + (i >= 20)); /* not 0 */
+            reference.rules[i] =
+                random_rule(&dice, &reference, (int64_t)i - 20 + (i >= 20)); /* not 0 */
         struct policy *policy = reference_build(&reference);
         check_policy(policy, &reference, &dice, 200);
         policy_unref(policy);
     }
+}
+
+static void built_whole(void **state)
+{
+    build_whole(*state, false);
+}
+
+static void built_whole_for_groups(void **state)
+{
+    build_whole(*state, true);
 }
 
 static bool contains(const struct rule_ids *ids, int64_t id)
@@ -56,7 +68,7 @@ static void edit(struct edited *edited)
             &edited->reference.rules[dice_below(&edited->dice, (uint32_t)edited->reference.count)];
         seen[2 * i] = *rule;
         if (dice_below(&edited->dice, 5) < 3)
-            *rule = random_rule(&edited->dice, rule->id);
+            *rule = random_rule(&edited->dice, &edited->reference, rule->id);
         else
             rule->is_in_force = false;
         seen[2 * i + 1] = *rule;
@@ -77,6 +89,15 @@ static void edit(struct edited *edited)
     free(touched.id);
     policy_unref(edited->policy);
     edited->policy = next;
+}
+
+/* The edit that comes with the last one: other networks for the same groups. */
+static void edit_networks(struct edited *edited)
+{
+    random_networks(&edited->dice, &edited->reference);
+    struct client_groups *groups = reference_groups(&edited->reference);
+    policy_set_groups(edited->policy, groups);
+    client_groups_unref(groups);
 }
 
 /* Begins a merge, or ends the one that was begun some edits ago. */
@@ -110,17 +131,21 @@ static void check_shadowed_as(const struct policy *policy, const struct policy *
     }
 }
 
-static void edited_merged_and_rebased(void **state)
+static void edit_merge_and_rebase(const uint64_t *seed, bool has_groups)
 {
-    const uint64_t *seed = *state;
     struct edited edited = { .dice = { *seed }, .reference.count = 60 };
+    if (has_groups)
+        random_networks(&edited.dice, &edited.reference);
     for (size_t i = 0; i < edited.reference.count; i++) {
-        edited.reference.rules[i] = random_rule(&edited.dice, (int64_t)i - 20 + (i >= 20));
+        edited.reference.rules[i] =
+            random_rule(&edited.dice, &edited.reference, (int64_t)i - 20 + (i >= 20));
         edited.reference.rules[i].is_in_force = dice_below(&edited.dice, 3) > 0;
     }
     edited.policy = reference_build(&edited.reference);
     for (int step = 0; step < 120; step++) {
         edit(&edited);
+        if (has_groups && dice_below(&edited.dice, 4) == 0)
+            edit_networks(&edited);
         check_policy(edited.policy, &edited.reference, &edited.dice, 12);
         if (dice_below(&edited.dice, 4) == 0) {
             merge_or_rebase(&edited);
@@ -134,17 +159,36 @@ static void edited_merged_and_rebased(void **state)
     policy_unref(edited.merged);
 }
 
+static void edited_merged_and_rebased(void **state)
+{
+    edit_merge_and_rebase(*state, false);
+}
+
+static void edited_merged_and_rebased_for_groups(void **state)
+{
+    edit_merge_and_rebase(*state, true);
+}
+
 int main(void)
 {
     static const uint64_t seeds[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-    char names[2 * COUNT(seeds)][40];
+    static const struct {
+        const char *name;
+        void (*test)(void **state);
+    } kinds[] = {
+        { "built whole", built_whole },
+        { "built whole for groups", built_whole_for_groups },
+        { "edited and merged", edited_merged_and_rebased },
+        { "edited and merged for groups", edited_merged_and_rebased_for_groups },
+    };
+    char names[COUNT(kinds) * COUNT(seeds)][48];
     struct tests tests = { .count = 0 };
-    for (size_t i = 0; i < COUNT(seeds); i++) {
-        (void)snprintf(names[i], sizeof(names[i]), "built whole, seed %u", (unsigned)seeds[i]);
-        tests_add_row(&tests, names[i], &seeds[i], built_whole);
-        char *name = names[COUNT(seeds) + i];
-        (void)snprintf(name, sizeof(names[0]), "edited and merged, seed %u", (unsigned)seeds[i]);
-        tests_add_row(&tests, name, &seeds[i], edited_merged_and_rebased);
-    }
+    for (size_t kind = 0; kind < COUNT(kinds); kind++)
+        for (size_t i = 0; i < COUNT(seeds); i++) {
+            char *name = names[kind * COUNT(seeds) + i];
+            (void)snprintf(name, sizeof(names[0]), "%s, seed %u", kinds[kind].name,
+                           (unsigned)seeds[i]);
+            tests_add_row(&tests, name, &seeds[i], kinds[kind].test);
+        }
     return tests_run(&tests, "policy_property");
 }

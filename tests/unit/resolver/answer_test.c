@@ -18,8 +18,10 @@ static struct gate_addresses gate_with(unsigned v4_count, unsigned v6_count)
     return gate;
 }
 
-static const struct verdict allowed = { DECISION_ALLOW, REASON_ALLOWED, 1, PATTERN_EXACT, 0 };
-static const struct verdict denied = { DECISION_DENY, REASON_NO_RULE, 0, PATTERN_EXACT, 0 };
+static const struct verdict allowed = { .decision = DECISION_ALLOW,
+                                        .reason = REASON_ALLOWED,
+                                        .rule_id = 1 };
+static const struct verdict denied = { .reason = REASON_NO_RULE };
 
 /* Four labels that make a name of 255 bytes. */
 #define LABEL_63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -74,7 +76,7 @@ static void is_composed_to_the_byte(void **state)
     struct settings settings = settings_default();
     settings.deny_answer = row->deny_answer;
     struct gate_addresses gate = gate_with(1, 0);
-    struct answer_terms terms = { &settings, &gate, *row->verdict, 0 };
+    struct answer_terms terms = { .settings = &settings, .gate = &gate, .verdict = *row->verdict };
     struct writer output = writer_over(answer, sizeof(answer));
     answer_compose(&query, QUERY_OK, &terms, &output);
 
@@ -121,7 +123,10 @@ static void is_as_large_as_expected(void **state)
     assert_int_equal(query_parse(reader_over(message, writer_size(&input)), &query), QUERY_OK);
     struct settings settings = settings_default();
     struct gate_addresses gate = gate_with(8, 8);
-    struct answer_terms terms = { &settings, &gate, *row->verdict, row->keepalive_100ms };
+    struct answer_terms terms = { .settings = &settings,
+                                  .gate = &gate,
+                                  .verdict = *row->verdict,
+                                  .keepalive_100ms = row->keepalive_100ms };
     struct writer output = writer_over(answer, sizeof(answer));
     answer_compose(&query, QUERY_OK, &terms, &output);
     assert_int_equal(writer_size(&output), row->expected);

@@ -32,6 +32,7 @@ static const struct row {
     { "server malformed: internal_error", REASON_UPSTREAM_MALFORMED, 80, 80 },
     { "another name in the second hello: illegal_parameter", REASON_NAME_CHANGED, 47, 47 },
     { "out of resources: internal_error", REASON_OUT_OF_RESOURCES, 80, 80 },
+    { "observed: none", REASON_OBSERVED, NONE, NONE },
     { "allowed: none", REASON_ALLOWED, NONE, NONE },
 };
 

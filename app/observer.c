@@ -1,0 +1,136 @@
+/* app/observer.c - what happened on one worker, to the log and to the table of denials. */
+#include "app/observer.h"
+#include "app/record_thread.h"
+#include "base/clock.h"
+#include "policy/policy_feed.h"
+#include "resolver/dns.h"
+#include "resolver/resolver.h"
+#include "sni-gate/gate_event.h"
+
+#include <string.h>
+
+/* What a client asked for; `name` NULL: nothing that could be read. */
+struct asked {
+    const struct ip_address *client;
+    const struct host_name *name;
+    uint16_t port;
+};
+
+/* 443 where the gate has it, as such a target needs no port. */
+static uint16_t choose_lookup_port(const struct policy_ports *ports)
+{
+    for (uint32_t i = 0; i < ports->count; i++)
+        if (ports->port[i] == RULE_DEFAULT_PORT)
+            return RULE_DEFAULT_PORT;
+    return ports->count > 0 ? ports->port[0] : RULE_DEFAULT_PORT;
+}
+
+bool observer_init(struct observer *observer, const struct observer_parts *parts)
+{
+    *observer = (struct observer){ .view = parts->view,
+                                   .record = parts->record,
+                                   .denials = denial_table_new(OBSERVER_DENIALS_MAX),
+                                   .lookup_port = choose_lookup_port(&parts->ports) };
+    event_log_init(&observer->log, parts->log, parts->ring);
+    return observer->denials != NULL;
+}
+
+void observer_release(struct observer *observer)
+{
+    denial_table_free(observer->denials);
+    observer->denials = NULL;
+}
+
+/* What the client was denied for, or would have been were it not only observed; REASON_ALLOWED: for
+ * nothing. */
+static enum reason denial_reason_of(const struct verdict *verdict)
+{
+    if (verdict->reason == REASON_OBSERVED)
+        return verdict->would_be;
+    return verdict->decision == DECISION_DENY ? verdict->reason : REASON_ALLOWED;
+}
+
+/* True for what a rule decided, or the lack of one; false for what went wrong on the way. */
+static bool is_denial(enum reason reason)
+{
+    switch (reason) {
+    case REASON_NO_RULE:
+    case REASON_OTHER_PORT:
+    case REASON_DENY_RULE:
+    case REASON_PARENT:
+    case REASON_NO_SERVER_NAME:
+    case REASON_BAD_SERVER_NAME:
+    case REASON_ADDRESS_AS_SERVER_NAME:
+    case REASON_MALFORMED_HELLO:
+    case REASON_HELLO_TOO_LARGE:
+    case REASON_HELLO_TIMEOUT:
+    case REASON_HELLO_CUT_SHORT:
+    case REASON_NOT_TLS:
+        return true;
+    case REASON_NO_LISTENER:
+    case REASON_UPSTREAM_NOT_FOUND:
+    case REASON_UPSTREAM_DNS_FAILED:
+    case REASON_UPSTREAM_ADDRESS_REFUSED:
+    case REASON_UPSTREAM_CONNECT_FAILED:
+    case REASON_OUT_OF_RESOURCES:
+    case REASON_OBSERVED:
+    case REASON_ALLOWED:
+    case REASON_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void add_denial(struct observer *observer, const struct asked *asked, enum reason reason)
+{
+    const struct client_groups *groups = policy_client_groups(policy_view_get(observer->view));
+    struct client client = client_of(groups, asked->client);
+    int64_t now_s = clock_realtime_s();
+    struct denial denial = { .group = client_home_group(&client),
+                             .port = asked->port,
+                             .reason = reason,
+                             .count = 1,
+                             .first_seen_s = now_s,
+                             .last_seen_s = now_s,
+                             .name = *asked->name };
+    const char *group_name = client_groups_name(groups, denial.group);
+    memcpy(denial.group_name, group_name, strlen(group_name) + 1);
+    denial_table_add(observer->denials, &denial);
+}
+
+static void observe(struct observer *observer, const struct asked *asked,
+                    const struct verdict *verdict)
+{
+    enum reason reason = denial_reason_of(verdict);
+    if (!is_denial(reason))
+        return;
+    if (asked->name != NULL && host_name_reads_back(asked->name))
+        add_denial(observer, asked, reason);
+    else
+        denial_table_leave_out(observer->denials, DENIAL_WITHOUT_NAME, reason, 1);
+}
+
+void observer_query_denied(void *context, const struct resolver_event *event)
+{
+    struct observer *observer = context;
+    struct asked asked = { &event->client.address, event->name, observer->lookup_port };
+    event_log_query_denied(&observer->log, event);
+    /* Who asks for other types does not want to connect, and no rule would give an answer. */
+    if (event->type == DNS_TYPE_A || event->type == DNS_TYPE_AAAA)
+        observe(observer, &asked, &event->verdict);
+}
+
+void observer_connection_ended(void *context, const struct gate_event *event)
+{
+    struct observer *observer = context;
+    struct asked asked = { &event->client.address, event->name, event->port };
+    event_log_connection_ended(&observer->log, event);
+    observe(observer, &asked, &event->verdict);
+}
+
+void observer_report(struct observer *observer, int64_t now_ms)
+{
+    record_thread_take_denials(observer->record, observer->denials);
+    event_log_tell_not_recorded(&observer->log, observer->denials, &observer->told);
+    event_log_tell_left_out(&observer->log, now_ms);
+}

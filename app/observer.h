@@ -1,0 +1,43 @@
+/* app/observer.h - who is told what happened on one worker: the log, some lines a second, and the
+ * table of denials, all of them, which the record thread writes down as denied_name. */
+#pragma once
+#include "app/event_log.h"
+#include "policy/policy.h"
+
+struct denial_table;
+struct policy_view;
+struct record_thread;
+
+/* Names, ports and groups that a worker has room for until it hands them over. */
+enum { OBSERVER_DENIALS_MAX = 1024 };
+
+/* What it works with; borrowed for its life. */
+struct observer_parts {
+    struct log_thread *log;
+    uint32_t ring;            /* in it */
+    struct policy_view *view; /* of the same thread */
+    struct record_thread *record;
+    struct policy_ports ports; /* that clients may connect to */
+};
+
+/* Belongs to one thread. */
+struct observer {
+    struct event_log log;
+    struct policy_view *view;
+    struct record_thread *record;
+    struct denial_table *denials; /* owned */
+    struct denial_tally told;
+    uint16_t lookup_port; /* that a denied question is taken to be about */
+};
+
+/* False when out of memory; release it all the same. */
+bool observer_init(struct observer *observer, const struct observer_parts *parts);
+void observer_release(struct observer *observer);
+
+/* A resolver's and a gate's sink: `context` is the observer of their thread. */
+void observer_query_denied(void *context, const struct resolver_event *event);
+void observer_connection_ended(void *context, const struct gate_event *event);
+
+/* Hands over the denials, and says what was left out of the log and of them in the seconds that are
+ * over. Call it about once a second, and at the end. */
+void observer_report(struct observer *observer, int64_t now_ms);
