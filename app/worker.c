@@ -32,6 +32,8 @@ struct worker {
     uint32_t dns_count;
     struct poller *poller;
     struct dns_channel *channel;
+    struct name_cache *names;
+    struct address_memory *memory;
     struct upstream upstream;
     struct gate *gate;
 };
@@ -79,9 +81,14 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
         dns_channel_new(&worker->loop, options->upstream_dns, options->upstream_dns_count, fault);
     if (worker->channel == NULL)
         return false;
+    worker->names = name_cache_new(worker->channel, clock_monotonic_ms);
+    worker->memory = address_memory_new(clock_monotonic_ms);
+    if (worker->names == NULL || worker->memory == NULL)
+        return false;
     worker->upstream = (struct upstream){ .loop = &worker->loop,
                                           .poller = worker->poller,
-                                          .channel = worker->channel,
+                                          .names = worker->names,
+                                          .memory = worker->memory,
                                           .view = &worker->view,
                                           .own = setup->own,
                                           .own_count = setup->own_count };
@@ -128,6 +135,8 @@ static void end_everything(void *context)
         tcp_server_free(worker->tcp[i]);
     }
     gate_free(worker->gate);
+    name_cache_free(worker->names);
+    address_memory_free(worker->memory);
     dns_channel_free(worker->channel);
     poller_free(worker->poller);
     mailbox_free(worker->mailbox);

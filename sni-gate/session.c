@@ -143,11 +143,6 @@ static struct session *session_of_request(struct upstream_request *request)
     return (struct session *)((char *)request - offsetof(struct session, request));
 }
 
-static struct session *session_of_server(struct socket_watch *server)
-{
-    return (struct session *)((char *)server - offsetof(struct session, request.server));
-}
-
 static struct session *session_of_relay(struct relay *relay)
 {
     return (struct session *)((char *)relay - offsetof(struct session, relay));
@@ -245,7 +240,8 @@ static void relay_client_ready(struct session *session, uint32_t events)
 
 static void on_server_ready(struct socket_watch *server, uint32_t events)
 {
-    relay_ready(&session_of_server(server)->relay, RELAY_SERVER, events);
+    relay_ready(&session_of_request(upstream_request_of_server(server))->relay, RELAY_SERVER,
+                events);
 }
 
 static void on_relay_ended(struct relay *relay, enum relay_end how)
@@ -263,9 +259,9 @@ static void relay_both_ways(struct session *session)
 {
     struct relay_preface preface;
     preface.bytes = hello_assembler_take_raw(&session->hello.assembler, &preface.size);
-    session->request.server.on_ready = on_server_ready;
+    session->request.server->on_ready = on_server_ready;
     relay_start(&session->relay, session->context->relays, &session->client,
-                &session->request.server, preface, on_relay_ended);
+                session->request.server, preface, on_relay_ended);
 }
 
 /* REFUSING */
@@ -350,8 +346,8 @@ static void close_all(struct session *session)
 {
     if (session->end == GATE_END_SERVER_RESET)
         reset_on_close(session->client.descriptor);
-    if (session->end == GATE_END_CLIENT_RESET && session->request.server.descriptor >= 0)
-        reset_on_close(session->request.server.descriptor);
+    if (session->end == GATE_END_CLIENT_RESET && session->request.server != NULL)
+        reset_on_close(session->request.server->descriptor);
     relay_stop(&session->relay);
     hello_assembler_release(&session->hello.assembler);
     socket_watch_close(&session->client);
@@ -379,7 +375,7 @@ bool session_start(struct session_context *context, int descriptor,
     uv_timer_init(context->loop, &session->deadline);
     session->deadline.data = session;
     upstream_request_init(&session->request, context->upstream);
-    session->request.attempt.data = session;
+    session->request.timer.data = session;
     hello_reader_init(&session->hello);
     LIST_INSERT_HEAD(&context->live, session, live);
     context->live_count++;

@@ -18,6 +18,7 @@ struct fixture {
     struct fake_dns dns;
     struct policy_feed feed;
     struct policy_view view;
+    struct dns_channel *channel;
     struct upstream upstream;
     struct upstream_request request;
     int listener; /* on 127.0.0.1, and its port */
@@ -44,10 +45,12 @@ static int set_up(void **state)
     fake_dns_start(&fixture->dns, &fixture->loop);
     policy_feed_init(&fixture->feed, make_policy("127.0.0.0/8"));
     policy_view_init(&fixture->view, &fixture->feed);
+    fixture->channel = dns_channel_new(&fixture->loop, &fixture->dns.endpoint, 1, &fault);
     fixture->upstream = (struct upstream){
         .loop = &fixture->loop,
         .poller = poller_new(&fixture->loop, &error),
-        .channel = dns_channel_new(&fixture->loop, &fixture->dns.endpoint, 1, &fault),
+        .names = name_cache_new(fixture->channel, clock_monotonic_ms),
+        .memory = address_memory_new(clock_monotonic_ms),
         .view = &fixture->view,
     };
     upstream_request_init(&fixture->request, &fixture->upstream);
@@ -62,7 +65,9 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     upstream_request_close(&fixture->request, NULL);
-    dns_channel_free(fixture->upstream.channel);
+    name_cache_free(fixture->upstream.names);
+    address_memory_free(fixture->upstream.memory);
+    dns_channel_free(fixture->channel);
     poller_free(fixture->upstream.poller);
     fake_dns_stop(&fixture->dns);
     close(fixture->listener);
@@ -139,7 +144,7 @@ static void connects_to_the_address_of_the_name(void **state)
     int accepted = accept(fixture->listener, NULL, NULL);
     assert_true(accepted >= 0);
     char byte = 'x';
-    assert_int_equal(send(fixture->request.server.descriptor, &byte, 1, 0), 1);
+    assert_int_equal(send(fixture->request.server->descriptor, &byte, 1, 0), 1);
     assert_int_equal(await_bytes(&fixture->loop, accepted, &byte, 1), 1);
     close(accepted);
 }
@@ -183,7 +188,7 @@ static void refuses_where_no_address_is_fit(void **state)
     fake_dns_add(&fixture->dns, "169.254.169.254");
     assert_int_equal(reach(fixture), REASON_UPSTREAM_ADDRESS_REFUSED);
     expect_endpoint(fixture, "169.254.169.254", ADDRESS_LINK_LOCAL);
-    assert_int_equal(fixture->request.server.descriptor, -1);
+    assert_null(fixture->request.server);
 }
 
 static void fails_where_nobody_listens(void **state)
@@ -263,7 +268,7 @@ static void cancelled_connect_is_silent(void **state)
     for (int turn = 0; turn < 10; turn++)
         uv_run(&fixture->loop, UV_RUN_NOWAIT);
     assert_int_equal(fixture->connected, NOT_DONE);
-    assert_int_equal(fixture->request.server.descriptor, -1);
+    assert_null(fixture->request.server);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
