@@ -311,6 +311,7 @@ static void tell_sink(const struct session *session)
         .verdict = session->verdict,
         .server = session->request.endpoint,
         .server_fitness = session->request.fitness,
+        .has_stale_addresses = session->request.is_stale,
         .bytes_up = session->relay.up.bytes,
         .bytes_down = session->relay.down.bytes,
         .duration_ms = clock_monotonic_ms() - session->started_ms,

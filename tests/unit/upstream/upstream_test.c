@@ -160,24 +160,137 @@ static void goes_on_to_the_next_address(void **state)
 }
 
 /* A listener whose backlog is full drops every SYN: the attempt neither succeeds nor fails. */
+struct silent_server {
+    int listener, fillers[2];
+};
+
+static void start_silent(struct silent_server *server, const char *address, uint16_t port)
+{
+    char where[32];
+    snprintf(where, sizeof(where), "%s:%u", address, port);
+    server->listener = bound_socket(SOCK_STREAM, where);
+    assert_int_equal(listen(server->listener, 0), 0);
+    for (size_t i = 0; i < COUNT(server->fillers); i++) {
+        server->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect_socket(server->fillers[i], address, port);
+    }
+}
+
+static void stop_silent(struct silent_server *server)
+{
+    for (size_t i = 0; i < COUNT(server->fillers); i++)
+        close(server->fillers[i]);
+    close(server->listener);
+}
+
+/* The rank that `address` has by now. */
+static enum address_rank rank_of(struct fixture *fixture, const char *address)
+{
+    struct endpoint endpoint = { .port = fixture->port };
+    assert_true(ip_address_parse(address, &endpoint.address));
+    return address_memory_rank(fixture->upstream.memory, &endpoint);
+}
+
 static void leaves_an_address_that_is_silent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct silent_server silent;
+    start_silent(&silent, "127.0.0.2", fixture->port);
+    fake_dns_add(&fixture->dns, "127.0.0.2");
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    int64_t started_ms = clock_monotonic_ms();
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    print_message("the second address was reached after %d ms\n",
+                  (int)(clock_monotonic_ms() - started_ms));
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+    assert_int_equal(rank_of(fixture, "127.0.0.2"), ADDRESS_RANK_BAD);
+    assert_int_equal(rank_of(fixture, "127.0.0.1"), ADDRESS_RANK_GOOD);
+    stop_silent(&silent);
+}
+
+/* Four attempts at a time: the fifth address waits until one has taken its time. */
+static void reaches_an_address_behind_many_silent_ones(void **state)
+{
+    static const char *const addresses[] = { "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5" };
+    struct fixture *fixture = *state;
+    struct silent_server silent[COUNT(addresses)];
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        start_silent(&silent[i], addresses[i], fixture->port);
+        fake_dns_add(&fixture->dns, addresses[i]);
+    }
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+    for (size_t i = 0; i < COUNT(addresses); i++)
+        stop_silent(&silent[i]);
+}
+
+static void address_that_failed_comes_last(void **state)
+{
+    struct fixture *fixture = *state;
+    struct endpoint failed = { .port = fixture->port };
+    fake_dns_add(&fixture->dns, "127.0.0.9");
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_true(ip_address_parse("127.0.0.9", &failed.address));
+    address_memory_note_failed(fixture->upstream.memory, &failed);
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    for (uint32_t i = 0; i < fixture->request.candidate_count; i++)
+        assert_int_equal(fixture->request.candidates[i].is_tried,
+                         fixture->request.candidates[i].address.bytes[3] == 1);
+}
+
+static void next_address_after_a_server_that_failed(void **state)
 {
     struct fixture *fixture = *state;
     char where[32];
     snprintf(where, sizeof(where), "127.0.0.2:%u", fixture->port);
-    int silent = bound_socket(SOCK_STREAM, where), fillers[2];
-    assert_int_equal(listen(silent, 0), 0);
-    for (size_t i = 0; i < COUNT(fillers); i++) {
-        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        connect_socket(fillers[i], "127.0.0.2", fixture->port);
-    }
-    fake_dns_add(&fixture->dns, "127.0.0.2");
+    int second = bound_socket(SOCK_STREAM, where);
     fake_dns_add(&fixture->dns, "127.0.0.1");
+    fake_dns_add(&fixture->dns, "127.0.0.2");
     assert_int_equal(reach(fixture), REASON_ALLOWED);
     expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
-    for (size_t i = 0; i < COUNT(fillers); i++)
-        close(fillers[i]);
-    close(silent);
+    assert_ptr_equal(upstream_request_of_server(fixture->request.server), &fixture->request);
+
+    fixture->connected = NOT_DONE;
+    upstream_connect_next(&fixture->request, note_connected);
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.2", ADDRESS_FIT);
+    assert_int_equal(rank_of(fixture, "127.0.0.1"), ADDRESS_RANK_BAD);
+
+    fixture->connected = NOT_DONE;
+    upstream_connect_next(&fixture->request, note_connected);
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_UPSTREAM_CONNECT_FAILED);
+    assert_null(fixture->request.server);
+    close(second);
+}
+
+static void silent_family_does_not_keep_the_other_waiting(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.silent_family = 6;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    int64_t started_ms = clock_monotonic_ms();
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    print_message("reached by IPv4 after %d ms\n", (int)(clock_monotonic_ms() - started_ms));
+    assert_int_equal(fixture->request.lookup.pending, 1);
+}
+
+/* Nothing of IPv4 is fit; the answer for IPv6 comes while connecting, and is waited for. */
+static void late_family_is_tried(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.silent_family = 6;
+    fake_dns_add(&fixture->dns, "10.0.0.1");
+    assert_int_equal(look_up(fixture), REASON_ALLOWED);
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    assert_int_equal(fixture->connected, NOT_DONE);
+    fixture->dns.silent_family = 0; /* c-ares asks again */
+    fake_dns_add(&fixture->dns, "fd00::1");
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_UPSTREAM_ADDRESS_REFUSED);
+    expect_endpoint(fixture, "fd00::1", ADDRESS_UNIQUE_LOCAL);
 }
 
 static void refuses_where_no_address_is_fit(void **state)
@@ -279,6 +392,11 @@ int main(void)
         TEST(connects_to_the_address_of_the_name),
         TEST(goes_on_to_the_next_address),
         TEST(leaves_an_address_that_is_silent),
+        TEST(reaches_an_address_behind_many_silent_ones),
+        TEST(address_that_failed_comes_last),
+        TEST(next_address_after_a_server_that_failed),
+        TEST(silent_family_does_not_keep_the_other_waiting),
+        TEST(late_family_is_tried),
         TEST(refuses_where_no_address_is_fit),
         TEST(fails_where_nobody_listens),
         TEST(refuses_pinholes_own_socket),
