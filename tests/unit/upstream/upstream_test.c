@@ -13,6 +13,13 @@
 
 enum { NOT_DONE = -1 };
 
+static int64_t ahead_ms; /* the cache's clock is ahead by this */
+
+static int64_t shifted_clock(void)
+{
+    return clock_monotonic_ms() + ahead_ms;
+}
+
 struct fixture {
     uv_loop_t loop;
     struct fake_dns dns;
@@ -49,7 +56,7 @@ static int set_up(void **state)
     fixture->upstream = (struct upstream){
         .loop = &fixture->loop,
         .poller = poller_new(&fixture->loop, &error),
-        .names = name_cache_new(fixture->channel, clock_monotonic_ms),
+        .names = name_cache_new(fixture->channel, shifted_clock),
         .memory = address_memory_new(clock_monotonic_ms),
         .view = &fixture->view,
     };
@@ -277,6 +284,40 @@ static void silent_family_does_not_keep_the_other_waiting(void **state)
     assert_int_equal(fixture->request.lookup.pending, 1);
 }
 
+static void note_answer(struct name_lookup *lookup, const struct name_answer *answer)
+{
+    (void)lookup, (void)answer;
+}
+
+/* Has the cache know api.example.com, by an answer that has expired. */
+static void fill_cache(struct fixture *fixture)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + AWAIT_MS;
+    struct name_lookup lookup;
+    struct host_name name;
+    assert_int_equal(host_name_parse(BYTES("api.example.com"), &name), HOST_NAME_OK);
+    name_cache_look_up(fixture->upstream.names, &name, &lookup, note_answer);
+    while (lookup.pending > 0) {
+        assert_true(clock_monotonic_ms() < deadline_ms);
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    }
+    ahead_ms += 61 * 1000;
+}
+
+/* The DNS says nothing; its silence is not waited for to the end, when the query fails. */
+static void silent_dns_is_bridged(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    fill_cache(fixture);
+    fixture->dns.rcode = FAKE_DNS_SILENT;
+    int64_t started_ms = clock_monotonic_ms();
+    assert_int_equal(look_up(fixture), REASON_ALLOWED);
+    print_message("stale addresses after %d ms\n", (int)(clock_monotonic_ms() - started_ms));
+    assert_true(fixture->request.is_stale);
+    assert_int_equal(name_cache_count(fixture->upstream.names, NAME_CACHE_FAILURES), 0);
+}
+
 /* Nothing of IPv4 is fit; the answer for IPv6 comes while connecting, and is waited for. */
 static void late_family_is_tried(void **state)
 {
@@ -397,6 +438,7 @@ int main(void)
         TEST(next_address_after_a_server_that_failed),
         TEST(silent_family_does_not_keep_the_other_waiting),
         TEST(late_family_is_tried),
+        TEST(silent_dns_is_bridged),
         TEST(refuses_where_no_address_is_fit),
         TEST(fails_where_nobody_listens),
         TEST(refuses_pinholes_own_socket),
