@@ -56,7 +56,8 @@ struct name_waiter {
     TAILQ_ENTRY(name_waiter) waiters;
 };
 
-/* Somebody who wants to know; embedded in its owner. All zero, it may be cancelled. */
+/* Somebody who wants to know; embedded in its owner. All zero, it may be cancelled. Who only wants
+ * to know whether the name exists looks at `status` when `pending` is 0. */
 struct name_lookup {
     name_lookup_fn on_answer; /* NULL: over, or cancelled */
     unsigned pending;         /* families that have not answered */
