@@ -132,6 +132,8 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
         add_endpoint(record, "upstream", &event->server);
     if (event->verdict.reason == REASON_UPSTREAM_ADDRESS_REFUSED)
         log_record_text(record, "address", address_fitness_word(event->server_fitness));
+    if (event->has_stale_addresses)
+        log_record_text(record, "addresses", "stale");
     log_record_number(record, "bytes_up", (int64_t)event->bytes_up);
     log_record_number(record, "bytes_down", (int64_t)event->bytes_down);
     log_record_number(record, "duration_ms", event->duration_ms);

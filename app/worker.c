@@ -34,6 +34,9 @@ struct worker {
     uint32_t dns_count;
     struct poller *poller;
     struct dns_channel *channel;
+    struct existence *existence;
+    struct name_cache *names;
+    struct address_memory *memory;
     struct upstream upstream;
     struct gate *gate;
 };
@@ -81,7 +84,12 @@ static bool start_channel(struct worker *worker, const struct options *options, 
         dns_channel_new(&worker->loop, options->upstream_dns, options->upstream_dns_count, fault);
     if (worker->channel == NULL)
         return false;
-    worker->resolver.lookup = existence_lookup(worker->channel);
+    worker->names = name_cache_new(worker->channel, clock_monotonic_ms);
+    worker->memory = address_memory_new(clock_monotonic_ms);
+    worker->existence = worker->names != NULL ? existence_new(&worker->loop, worker->names) : NULL;
+    if (worker->existence == NULL || worker->memory == NULL)
+        return false;
+    worker->resolver.lookup = existence_lookup(worker->existence);
     return true;
 }
 
@@ -90,7 +98,8 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
     const struct options *options = setup->options;
     worker->upstream = (struct upstream){ .loop = &worker->loop,
                                           .poller = worker->poller,
-                                          .channel = worker->channel,
+                                          .names = worker->names,
+                                          .memory = worker->memory,
                                           .view = &worker->view,
                                           .own = setup->own,
                                           .own_count = setup->own_count };
@@ -142,6 +151,9 @@ static void end_everything(void *context)
         tcp_server_free(worker->tcp[i]);
     }
     gate_free(worker->gate);
+    existence_free(worker->existence);
+    name_cache_free(worker->names);
+    address_memory_free(worker->memory);
     dns_channel_free(worker->channel);
     poller_free(worker->poller);
     mailbox_free(worker->mailbox);

@@ -6,14 +6,14 @@
 #include "base/text.h"
 
 #include <ares.h>
-#include <netdb.h>
+#include <arpa/nameser.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* c-ares walks all its queries to find the next deadline, and has 65,536 ids; a client may cause
  * many queries. */
-enum { QUERY_TIMEOUT_MS = 1500, QUERY_TRIES = 2, LOOKUPS_MAX = 2000 };
+enum { QUERY_TIMEOUT_MS = 1500, QUERY_TRIES = 2, LOOKUPS_MAX = 4000 };
 
 struct dns_watch { /* one socket of c-ares */
     struct dns_watch *next;
@@ -37,6 +37,7 @@ struct dns_lookup {
     struct dns_channel *channel;
     dns_lookup_fn on_done; /* NULL: cancelled */
     void *context;
+    uint8_t family;
     struct dns_lookup_result result;
 };
 
@@ -234,7 +235,7 @@ void dns_channel_free(struct dns_channel *channel)
     if (channel == NULL)
         return;
     channel->is_closing = true;
-    ares_destroy(channel->ares); /* ends every query through on_addresses() */
+    ares_destroy(channel->ares); /* ends every query through on_reply() */
     while (channel->watches != NULL)
         stop_watch(&channel->watches);
     while (channel->finished != NULL) {
@@ -245,85 +246,39 @@ void dns_channel_free(struct dns_channel *channel)
     uv_close((uv_handle_t *)&channel->timer, on_channel_closed);
 }
 
-/* Stores one address of the answer where there is room, and keeps the least TTL. */
-static void add_address(struct dns_lookup_result *result, const struct ares_addrinfo_node *node)
-{
-    if (result->address_count == DNS_LOOKUP_ADDRESSES_MAX)
-        return;
-    struct ip_address address = endpoint_from_sockaddr(node->ai_addr).address;
-    uint32_t ttl_s = node->ai_ttl > 0 ? (uint32_t)node->ai_ttl : 0;
-    if (result->address_count == 0 || ttl_s < result->ttl_s)
-        result->ttl_s = ttl_s;
-    result->address[result->address_count++] = address;
-}
-
-/* RFC 8305 4: families alternate, so that one that is broken costs one attempt. */
-static void alternate_families(struct dns_lookup_result *result)
-{
-    struct ip_address sorted[DNS_LOOKUP_ADDRESSES_MAX];
-    uint32_t next[2] = { 0, 0 }; /* of IPv6, of IPv4 */
-    for (uint32_t count = 0; count < result->address_count; count++) {
-        for (unsigned turn = 0; turn < 2; turn++) {
-            unsigned family = (count + turn) % 2;
-            uint32_t *at = &next[family];
-            while (*at < result->address_count &&
-                   (result->address[*at].family == 6) != (family == 0))
-                (*at)++;
-            if (*at < result->address_count) {
-                sorted[count] = result->address[(*at)++];
-                break;
-            }
-        }
-    }
-    memcpy(result->address, sorted, result->address_count * sizeof(*sorted));
-}
-
-static enum dns_lookup_status status_of(int ares_status)
-{
-    switch (ares_status) {
-    case ARES_SUCCESS:
-        return DNS_LOOKUP_OK;
-    case ARES_ENOTFOUND:
-    case ARES_ENODATA:
-        return DNS_LOOKUP_NOT_FOUND;
-    default: /* c-ares' codes are not an enum; what is not known is a failure */
-        return DNS_LOOKUP_FAILED;
-    }
-}
-
-static void on_addresses(void *context, int status, int timeouts, struct ares_addrinfo *answer)
+/* c-ares has looked at the rcode already; its own codes for that are not an enum. */
+static void on_reply(void *context, int status, int timeouts, unsigned char *reply, int size)
 {
     struct dns_lookup *lookup = context;
+    struct dns_channel *channel = lookup->channel;
+    bool is_answer = status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND;
     (void)timeouts;
-    lookup->channel->lookup_count--;
-    lookup->result.status = status_of(status);
-    lookup->result.exists = status == ARES_SUCCESS || status == ARES_ENODATA;
-    for (struct ares_addrinfo_node *node = answer != NULL ? answer->nodes : NULL; node != NULL;
-         node = node->ai_next)
-        add_address(&lookup->result, node);
-    if (answer != NULL)
-        ares_freeaddrinfo(answer);
-    if (lookup->result.status == DNS_LOOKUP_OK && lookup->result.address_count == 0)
-        lookup->result.status = DNS_LOOKUP_NOT_FOUND;
-    alternate_families(&lookup->result);
-    lookup->next = lookup->channel->finished;
-    lookup->channel->finished = lookup;
+    if (is_answer && reply != NULL && size > 0)
+        dns_reply_read(reply, (size_t)size, lookup->family, &lookup->result);
+    else if (status == ARES_ENOTFOUND) /* c-ares never asks for .onion (RFC 7686 2) */
+        lookup->result.status = DNS_LOOKUP_NO_NAME;
+    channel->lookup_count--;
+    lookup->next = channel->finished;
+    channel->finished = lookup;
 }
 
-struct dns_lookup *dns_channel_lookup(struct dns_channel *channel, const char *name,
-                                      dns_lookup_fn on_done, void *context)
+struct dns_lookup *dns_channel_lookup(struct dns_channel *channel,
+                                      const struct dns_question *question, dns_lookup_fn on_done,
+                                      void *context)
 {
     char absolute[260];
     struct text text = text_in(absolute, sizeof(absolute));
-    struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC };
     struct dns_lookup *lookup =
         channel->lookup_count < LOOKUPS_MAX ? calloc(1, sizeof(*lookup)) : NULL;
     if (lookup == NULL)
         return NULL;
-    *lookup = (struct dns_lookup){ .channel = channel, .on_done = on_done, .context = context };
+    *lookup = (struct dns_lookup){
+        .channel = channel, .on_done = on_done, .context = context, .family = question->family
+    };
     channel->lookup_count++;
-    text_add_format(&text, "%s.", name);
-    ares_getaddrinfo(channel->ares, absolute, NULL, &hints, on_addresses, lookup);
+    text_add_format(&text, "%s.", question->name);
+    ares_query(channel->ares, absolute, ns_c_in, question->family == 4 ? ns_t_a : ns_t_aaaa,
+               on_reply, lookup);
     schedule(channel);
     return lookup;
 }

@@ -3,27 +3,20 @@
 #pragma once
 #include "base/address.h"
 #include "base/fault.h"
+#include "net/dns_reply.h"
 
 #include <uv.h>
 
 struct dns_channel;
 struct dns_lookup;
 
-enum { DNS_LOOKUP_ADDRESSES_MAX = 32, DNS_SERVERS_MAX = 8 };
+enum { DNS_SERVERS_MAX = 8 };
 
-enum dns_lookup_status {
-    DNS_LOOKUP_FAILED = 0, /* no server answered, or none with sense */
-    DNS_LOOKUP_NOT_FOUND,  /* the name does not exist, or has no address */
-    DNS_LOOKUP_OK,
-};
-
-struct dns_lookup_result {
-    enum dns_lookup_status status;
-    bool exists; /* the name does: of DNS_LOOKUP_NOT_FOUND, with no address; else as the status */
-    struct ip_address
-        address[DNS_LOOKUP_ADDRESSES_MAX]; /* families alternate, IPv6 first (RFC 8305 4) */
-    uint32_t address_count;
-    uint32_t ttl_s; /* the least of the answer's */
+/* What to ask for: addresses of one family of one name. Each family is a look-up of its own, so
+ * that one that is not answered does not delay the other. */
+struct dns_question {
+    const char *name; /* dotted text, no final dot; borrowed for the call */
+    uint8_t family;   /* 4 or 6 */
 };
 
 /* Called once, never from within dns_channel_lookup() and never after dns_lookup_cancel(). */
@@ -39,10 +32,10 @@ struct dns_channel *dns_channel_new(uv_loop_t *loop, const struct endpoint *serv
  * is fine. */
 void dns_channel_free(struct dns_channel *channel);
 
-/* Looks up IPv6 and IPv4 addresses of `name` (dotted text, no final dot). NULL when out of memory,
- * or when too many look-ups are under way.
+/* NULL when out of memory, or when too many look-ups are under way.
  * The lookup is the channel's; the pointer is valid until the callback or the cancel. */
-struct dns_lookup *dns_channel_lookup(struct dns_channel *channel, const char *name,
-                                      dns_lookup_fn on_done, void *context);
+struct dns_lookup *dns_channel_lookup(struct dns_channel *channel,
+                                      const struct dns_question *question, dns_lookup_fn on_done,
+                                      void *context);
 /* The callback will not come. NULL is fine. */
 void dns_lookup_cancel(struct dns_lookup *lookup);

@@ -32,6 +32,7 @@ struct gate_event {
     const struct policy *policy; /* as it is now: its groups tell whose client it is */
     struct endpoint server;      /* dialled, or refused to be; family 0: it came to neither */
     enum address_fitness server_fitness; /* of `server` */
+    bool has_stale_addresses;            /* the upstream DNS failed: the last known ones served */
     uint64_t bytes_up, bytes_down;       /* to the server, to the client */
     int64_t duration_ms;
     enum gate_end end;

@@ -26,6 +26,7 @@ enum session_state {
     RESOLVING,
     CONNECTING,
     WATCHING,
+    RECONNECTING,
     RELAYING,
     REFUSING,
     SESSION_STATES,
@@ -36,8 +37,9 @@ enum session_event {
     ADDRESSES_FOUND,
     CONNECTED,
     SERVER_ANSWERED,
-    REFUSED, /* `verdict` says why */
-    ENDED,   /* `end` says how */
+    SERVER_LOST, /* before it said anything: another may be tried */
+    REFUSED,     /* `verdict` says why */
+    ENDED,       /* `end` says how */
     SESSION_EVENTS,
 };
 
@@ -64,6 +66,7 @@ static void await_hello(struct session *session);
 static void look_up_server(struct session *session);
 static void connect_to_server(struct session *session);
 static void watch_handshake(struct session *session);
+static void connect_to_next_server(struct session *session);
 static void relay_both_ways(struct session *session);
 static void send_alert(struct session *session);
 static void close_all(struct session *session);
@@ -99,7 +102,14 @@ static const struct {
                    REASON_UPSTREAM_SILENT,
                    watch_handshake,
                    watch_client_ready,
-                   { [SERVER_ANSWERED] = RELAYING, [REFUSED] = REFUSING } },
+                   { [SERVER_ANSWERED] = RELAYING,
+                     [SERVER_LOST] = RECONNECTING,
+                     [REFUSED] = REFUSING } },
+    [RECONNECTING] = { SESSION_CONNECT_MS,
+                       REASON_UPSTREAM_CLOSED,
+                       connect_to_next_server,
+                       notice_client_loss,
+                       { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
     [RELAYING] = { .enter = relay_both_ways, .client_ready = relay_client_ready },
     [REFUSING] = { .deadline_ms = SESSION_REFUSE_MS,
                    .enter = send_alert,
@@ -154,11 +164,6 @@ static struct session *session_of_client(struct socket_watch *client)
 static struct session *session_of_request(struct upstream_request *request)
 {
     return (struct session *)((char *)request - offsetof(struct session, request));
-}
-
-static struct session *session_of_server(struct socket_watch *server)
-{
-    return (struct session *)((char *)server - offsetof(struct session, request.server));
 }
 
 static struct session *session_of_relay(struct relay *relay)
@@ -268,6 +273,8 @@ static void act_on_watch(struct session *session, enum watch_outcome outcome)
     case WATCH_SERVER_LOST:
         if (session->watch.has_relayed)
             end(session, GATE_END_SERVER_RESET);
+        else if (handshake_watch_can_start_over(&session->watch))
+            session_step(session, SERVER_LOST);
         else
             refuse(session, REASON_UPSTREAM_CLOSED);
         break;
@@ -284,17 +291,33 @@ static void watch_client_ready(struct session *session, uint32_t events)
 
 static void watch_server_ready(struct socket_watch *server, uint32_t events)
 {
-    struct session *session = session_of_server(server);
+    struct session *session = session_of_request(upstream_request_of_server(server));
     act_on_watch(session, handshake_watch_server_ready(&session->watch, events));
 }
 
 static void watch_handshake(struct session *session)
 {
-    session->request.server.on_ready = watch_server_ready;
-    socket_set_no_delay(session->request.server.descriptor);
+    session->request.server->on_ready = watch_server_ready;
+    socket_set_no_delay(session->request.server->descriptor);
     act_on_watch(session,
-                 handshake_watch_start(&session->watch, &session->client, &session->request.server,
+                 handshake_watch_start(&session->watch, &session->client, session->request.server,
                                        &session->hello, session->client_events));
+}
+
+/* RECONNECTING */
+
+static void on_reconnected(struct upstream_request *request, enum reason reason)
+{
+    bool is_last = reason == REASON_UPSTREAM_CONNECT_FAILED;
+    go_on_or_refuse(session_of_request(request), is_last ? REASON_UPSTREAM_CLOSED : reason,
+                    CONNECTED);
+}
+
+static void connect_to_next_server(struct session *session)
+{
+    session->client_events = session->watch.up.events;
+    handshake_watch_release(&session->watch);
+    upstream_connect_next(&session->request, on_reconnected);
 }
 
 /* RELAYING */
@@ -306,7 +329,8 @@ static void relay_client_ready(struct session *session, uint32_t events)
 
 static void on_server_ready(struct socket_watch *server, uint32_t events)
 {
-    relay_ready(&session_of_server(server)->relay, RELAY_SERVER, events);
+    relay_ready(&session_of_request(upstream_request_of_server(server))->relay, RELAY_SERVER,
+                events);
 }
 
 static void on_relay_ended(struct relay *relay, enum relay_end how)
@@ -329,9 +353,9 @@ static void relay_both_ways(struct session *session)
     }
     handshake_watch_release(&session->watch);
     hello_assembler_release(&session->hello.assembler);
-    session->request.server.on_ready = on_server_ready;
+    session->request.server->on_ready = on_server_ready;
     relay_start(&session->relay, session->context->relays, &session->client,
-                &session->request.server, prefaces, on_relay_ended);
+                session->request.server, prefaces, on_relay_ended);
 }
 
 /* REFUSING */
@@ -390,6 +414,7 @@ static void tell_sink(const struct session *session)
         .policy = policy_view_get(session->context->view),
         .server = session->request.endpoint,
         .server_fitness = session->request.fitness,
+        .has_stale_addresses = session->request.is_stale,
         .bytes_up = session->watch.up.passed + session->relay.up.bytes,
         .bytes_down = session->watch.down.passed + session->relay.down.bytes,
         .duration_ms = clock_monotonic_ms() - session->started_ms,
@@ -425,8 +450,8 @@ static void close_all(struct session *session)
 {
     if (session->end == GATE_END_SERVER_RESET)
         reset_on_close(session->client.descriptor);
-    if (session->end == GATE_END_CLIENT_RESET && session->request.server.descriptor >= 0)
-        reset_on_close(session->request.server.descriptor);
+    if (session->end == GATE_END_CLIENT_RESET && session->request.server != NULL)
+        reset_on_close(session->request.server->descriptor);
     relay_stop(&session->relay);
     handshake_watch_release(&session->watch);
     hello_assembler_release(&session->hello.assembler);
@@ -455,7 +480,7 @@ bool session_start(struct session_context *context, int descriptor,
     uv_timer_init(context->loop, &session->deadline);
     session->deadline.data = session;
     upstream_request_init(&session->request, context->upstream);
-    session->request.attempt.data = session;
+    session->request.timer.data = session;
     hello_reader_init(&session->hello);
     LIST_INSERT_HEAD(&context->live, session, live);
     context->live_count++;

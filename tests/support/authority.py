@@ -18,14 +18,15 @@ from support.process import free_port
 class Authority:
     """A DNS server on UDP and TCP, on a thread of its own. `zone` maps a name in lower case, or "*" for every
     other one, to its addresses (a list of text), or to an rcode. Names that it lacks do not exist. A held name is
-    not answered before release()."""
+    not answered before release(), the types in `silent` never. Negative answers carry a SOA where there is a
+    `negative_ttl`."""
 
-    def __init__(self, address="127.0.0.1", ttl=60):
-        self.zone, self.ttl = {}, ttl
+    def __init__(self, address="127.0.0.1", ttl=60, port=None):
+        self.zone, self.ttl, self.negative_ttl, self.silent = {}, ttl, None, set()
         self._questions, self._held, self._waiting = [], set(), []
         self._lock = threading.Lock()
         self._asked = threading.Condition(self._lock)
-        self.address, self.port = address, free_port(address)
+        self.address, self.port = address, port or free_port(address)
         self.endpoint = f"{address}:{self.port}"
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
@@ -114,6 +115,8 @@ class Authority:
         with self._asked:
             self._questions.append((name, dns.rdatatype.to_text(asked.rdtype)))
             self._asked.notify_all()
+            if dns.rdatatype.to_text(asked.rdtype) in self.silent:
+                return
             answer = self._answer(query, asked).to_wire()
             key = name.lower().rstrip(".")
             if key in self._held:
@@ -133,4 +136,7 @@ class Authority:
             wanted = [text for text in entry if (":" in text) == is_v6]
             if wanted and asked.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
                 answer.answer.append(dns.rrset.from_text(asked.name, self.ttl, "IN", asked.rdtype, *wanted))
+        if not answer.answer and not isinstance(entry, int) and self.negative_ttl is not None:
+            soa = f". . 1 1 1 1 {self.negative_ttl}"
+            answer.authority.append(dns.rrset.from_text(dns.name.root, 86400, "IN", "SOA", soa))
         return answer

@@ -21,6 +21,7 @@ struct fixture {
     struct fake_dns dns;
     struct policy_feed feed;
     struct policy_view view;
+    struct dns_channel *channel;
     struct upstream upstream;
     struct gate *gate;
     int server_listener, server; /* the real server; its port is what rules and clients name */
@@ -86,10 +87,12 @@ static int set_up(void **state)
     fixture->server = fixture->client = -1;
     policy_feed_init(&fixture->feed, make_policy(fixture->server_port));
     policy_view_init(&fixture->view, &fixture->feed);
+    fixture->channel = dns_channel_new(&fixture->loop, &fixture->dns.endpoint, 1, &fault);
     fixture->upstream = (struct upstream){
         .loop = &fixture->loop,
         .poller = poller_new(&fixture->loop, &error),
-        .channel = dns_channel_new(&fixture->loop, &fixture->dns.endpoint, 1, &fault),
+        .names = name_cache_new(fixture->channel, clock_monotonic_ms),
+        .memory = address_memory_new(clock_monotonic_ms),
         .view = &fixture->view,
     };
     start_gate(fixture);
@@ -101,7 +104,9 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     gate_free(fixture->gate);
-    dns_channel_free(fixture->upstream.channel);
+    name_cache_free(fixture->upstream.names);
+    address_memory_free(fixture->upstream.memory);
+    dns_channel_free(fixture->channel);
     poller_free(fixture->upstream.poller);
     fake_dns_stop(&fixture->dns);
     close(fixture->server_listener);

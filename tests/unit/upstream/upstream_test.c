@@ -13,11 +13,19 @@
 
 enum { NOT_DONE = -1 };
 
+static int64_t ahead_ms; /* the cache's clock is ahead by this */
+
+static int64_t shifted_clock(void)
+{
+    return clock_monotonic_ms() + ahead_ms;
+}
+
 struct fixture {
     uv_loop_t loop;
     struct fake_dns dns;
     struct policy_feed feed;
     struct policy_view view;
+    struct dns_channel *channel;
     struct upstream upstream;
     struct upstream_request request;
     int listener; /* on 127.0.0.1, and its port */
@@ -44,10 +52,12 @@ static int set_up(void **state)
     fake_dns_start(&fixture->dns, &fixture->loop);
     policy_feed_init(&fixture->feed, make_policy("127.0.0.0/8"));
     policy_view_init(&fixture->view, &fixture->feed);
+    fixture->channel = dns_channel_new(&fixture->loop, &fixture->dns.endpoint, 1, &fault);
     fixture->upstream = (struct upstream){
         .loop = &fixture->loop,
         .poller = poller_new(&fixture->loop, &error),
-        .channel = dns_channel_new(&fixture->loop, &fixture->dns.endpoint, 1, &fault),
+        .names = name_cache_new(fixture->channel, shifted_clock),
+        .memory = address_memory_new(clock_monotonic_ms),
         .view = &fixture->view,
     };
     upstream_request_init(&fixture->request, &fixture->upstream);
@@ -62,7 +72,9 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     upstream_request_close(&fixture->request, NULL);
-    dns_channel_free(fixture->upstream.channel);
+    name_cache_free(fixture->upstream.names);
+    address_memory_free(fixture->upstream.memory);
+    dns_channel_free(fixture->channel);
     poller_free(fixture->upstream.poller);
     fake_dns_stop(&fixture->dns);
     close(fixture->listener);
@@ -139,7 +151,7 @@ static void connects_to_the_address_of_the_name(void **state)
     int accepted = accept(fixture->listener, NULL, NULL);
     assert_true(accepted >= 0);
     char byte = 'x';
-    assert_int_equal(send(fixture->request.server.descriptor, &byte, 1, 0), 1);
+    assert_int_equal(send(fixture->request.server->descriptor, &byte, 1, 0), 1);
     assert_int_equal(await_bytes(&fixture->loop, accepted, &byte, 1), 1);
     close(accepted);
 }
@@ -155,24 +167,171 @@ static void goes_on_to_the_next_address(void **state)
 }
 
 /* A listener whose backlog is full drops every SYN: the attempt neither succeeds nor fails. */
+struct silent_server {
+    int listener, fillers[2];
+};
+
+static void start_silent(struct silent_server *server, const char *address, uint16_t port)
+{
+    char where[32];
+    snprintf(where, sizeof(where), "%s:%u", address, port);
+    server->listener = bound_socket(SOCK_STREAM, where);
+    assert_int_equal(listen(server->listener, 0), 0);
+    for (size_t i = 0; i < COUNT(server->fillers); i++) {
+        server->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect_socket(server->fillers[i], address, port);
+    }
+}
+
+static void stop_silent(struct silent_server *server)
+{
+    for (size_t i = 0; i < COUNT(server->fillers); i++)
+        close(server->fillers[i]);
+    close(server->listener);
+}
+
+/* The rank that `address` has by now. */
+static enum address_rank rank_of(struct fixture *fixture, const char *address)
+{
+    struct endpoint endpoint = { .port = fixture->port };
+    assert_true(ip_address_parse(address, &endpoint.address));
+    return address_memory_rank(fixture->upstream.memory, &endpoint);
+}
+
 static void leaves_an_address_that_is_silent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct silent_server silent;
+    start_silent(&silent, "127.0.0.2", fixture->port);
+    fake_dns_add(&fixture->dns, "127.0.0.2");
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    int64_t started_ms = clock_monotonic_ms();
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    print_message("the second address was reached after %d ms\n",
+                  (int)(clock_monotonic_ms() - started_ms));
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+    assert_int_equal(rank_of(fixture, "127.0.0.2"), ADDRESS_RANK_BAD);
+    assert_int_equal(rank_of(fixture, "127.0.0.1"), ADDRESS_RANK_GOOD);
+    stop_silent(&silent);
+}
+
+/* Four attempts at a time: the fifth address waits until one has taken its time. */
+static void reaches_an_address_behind_many_silent_ones(void **state)
+{
+    static const char *const addresses[] = { "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5" };
+    struct fixture *fixture = *state;
+    struct silent_server silent[COUNT(addresses)];
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        start_silent(&silent[i], addresses[i], fixture->port);
+        fake_dns_add(&fixture->dns, addresses[i]);
+    }
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+    for (size_t i = 0; i < COUNT(addresses); i++)
+        stop_silent(&silent[i]);
+}
+
+static void address_that_failed_comes_last(void **state)
+{
+    struct fixture *fixture = *state;
+    struct endpoint failed = { .port = fixture->port };
+    fake_dns_add(&fixture->dns, "127.0.0.9");
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    assert_true(ip_address_parse("127.0.0.9", &failed.address));
+    address_memory_note_failed(fixture->upstream.memory, &failed);
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    for (uint32_t i = 0; i < fixture->request.candidate_count; i++)
+        assert_int_equal(fixture->request.candidates[i].is_tried,
+                         fixture->request.candidates[i].address.bytes[3] == 1);
+}
+
+static void next_address_after_a_server_that_failed(void **state)
 {
     struct fixture *fixture = *state;
     char where[32];
     snprintf(where, sizeof(where), "127.0.0.2:%u", fixture->port);
-    int silent = bound_socket(SOCK_STREAM, where), fillers[2];
-    assert_int_equal(listen(silent, 0), 0);
-    for (size_t i = 0; i < COUNT(fillers); i++) {
-        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        connect_socket(fillers[i], "127.0.0.2", fixture->port);
-    }
-    fake_dns_add(&fixture->dns, "127.0.0.2");
+    int second = bound_socket(SOCK_STREAM, where);
     fake_dns_add(&fixture->dns, "127.0.0.1");
+    fake_dns_add(&fixture->dns, "127.0.0.2");
     assert_int_equal(reach(fixture), REASON_ALLOWED);
     expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
-    for (size_t i = 0; i < COUNT(fillers); i++)
-        close(fillers[i]);
-    close(silent);
+    assert_ptr_equal(upstream_request_of_server(fixture->request.server), &fixture->request);
+
+    fixture->connected = NOT_DONE;
+    upstream_connect_next(&fixture->request, note_connected);
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.2", ADDRESS_FIT);
+    assert_int_equal(rank_of(fixture, "127.0.0.1"), ADDRESS_RANK_BAD);
+
+    fixture->connected = NOT_DONE;
+    upstream_connect_next(&fixture->request, note_connected);
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_UPSTREAM_CONNECT_FAILED);
+    assert_null(fixture->request.server);
+    close(second);
+}
+
+static void silent_family_does_not_keep_the_other_waiting(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.silent_family = 6;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    int64_t started_ms = clock_monotonic_ms();
+    assert_int_equal(reach(fixture), REASON_ALLOWED);
+    print_message("reached by IPv4 after %d ms\n", (int)(clock_monotonic_ms() - started_ms));
+    assert_int_equal(fixture->request.lookup.pending, 1);
+}
+
+static void note_answer(struct name_lookup *lookup, const struct name_answer *answer)
+{
+    (void)lookup, (void)answer;
+}
+
+/* Has the cache know api.example.com, by an answer that has expired. */
+static void fill_cache(struct fixture *fixture)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + AWAIT_MS;
+    struct name_lookup lookup;
+    struct host_name name;
+    assert_int_equal(host_name_parse(BYTES("api.example.com"), &name), HOST_NAME_OK);
+    name_cache_look_up(fixture->upstream.names, &name, &lookup, note_answer);
+    while (lookup.pending > 0) {
+        assert_true(clock_monotonic_ms() < deadline_ms);
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    }
+    ahead_ms += 61 * 1000;
+}
+
+/* The DNS says nothing; its silence is not waited for to the end, when the query fails. */
+static void silent_dns_is_bridged(void **state)
+{
+    struct fixture *fixture = *state;
+    fake_dns_add(&fixture->dns, "127.0.0.1");
+    fill_cache(fixture);
+    fixture->dns.rcode = FAKE_DNS_SILENT;
+    int64_t started_ms = clock_monotonic_ms();
+    assert_int_equal(look_up(fixture), REASON_ALLOWED);
+    print_message("stale addresses after %d ms\n", (int)(clock_monotonic_ms() - started_ms));
+    assert_true(fixture->request.is_stale);
+    assert_int_equal(name_cache_count(fixture->upstream.names, NAME_CACHE_FAILURES), 0);
+}
+
+/* Nothing of IPv4 is fit; the answer for IPv6 comes while connecting, and is waited for. */
+static void late_family_is_tried(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.silent_family = 6;
+    fake_dns_add(&fixture->dns, "10.0.0.1");
+    assert_int_equal(look_up(fixture), REASON_ALLOWED);
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    assert_int_equal(fixture->connected, NOT_DONE);
+    fixture->dns.silent_family = 0; /* c-ares asks again */
+    fake_dns_add(&fixture->dns, "fd00::1");
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_UPSTREAM_ADDRESS_REFUSED);
+    expect_endpoint(fixture, "fd00::1", ADDRESS_UNIQUE_LOCAL);
 }
 
 static void refuses_where_no_address_is_fit(void **state)
@@ -183,7 +342,7 @@ static void refuses_where_no_address_is_fit(void **state)
     fake_dns_add(&fixture->dns, "169.254.169.254");
     assert_int_equal(reach(fixture), REASON_UPSTREAM_ADDRESS_REFUSED);
     expect_endpoint(fixture, "169.254.169.254", ADDRESS_LINK_LOCAL);
-    assert_int_equal(fixture->request.server.descriptor, -1);
+    assert_null(fixture->request.server);
 }
 
 static void fails_where_nobody_listens(void **state)
@@ -263,7 +422,7 @@ static void cancelled_connect_is_silent(void **state)
     for (int turn = 0; turn < 10; turn++)
         uv_run(&fixture->loop, UV_RUN_NOWAIT);
     assert_int_equal(fixture->connected, NOT_DONE);
-    assert_int_equal(fixture->request.server.descriptor, -1);
+    assert_null(fixture->request.server);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -274,6 +433,12 @@ int main(void)
         TEST(connects_to_the_address_of_the_name),
         TEST(goes_on_to_the_next_address),
         TEST(leaves_an_address_that_is_silent),
+        TEST(reaches_an_address_behind_many_silent_ones),
+        TEST(address_that_failed_comes_last),
+        TEST(next_address_after_a_server_that_failed),
+        TEST(silent_family_does_not_keep_the_other_waiting),
+        TEST(late_family_is_tried),
+        TEST(silent_dns_is_bridged),
         TEST(refuses_where_no_address_is_fit),
         TEST(fails_where_nobody_listens),
         TEST(refuses_pinholes_own_socket),
