@@ -1,42 +1,65 @@
 /* policy/settings.c - the rows of the `setting` table as values. */
 #include "policy/settings.h"
 
+#include <stddef.h>
 #include <string.h>
-
-enum { TTL_MAX_S = 86400 };
 
 struct settings settings_default(void)
 {
     return (struct settings){ .answer_ttl_s = 30,
                               .negative_ttl_s = 5,
-                              .deny_answer = DENY_ANSWER_NXDOMAIN };
+                              .deny_answer = DENY_ANSWER_NXDOMAIN,
+                              .ech = ECH_ALLOW,
+                              .hello_s = 10,
+                              .connect_s = 10,
+                              .answer_s = 30,
+                              .idle_s = 3600,
+                              .max_handshakes_per_client = 50000 };
 }
 
-static enum setting_status set_ttl(uint32_t *ttl_s, const char *value)
+static size_t digits_of(uint32_t number)
+{
+    size_t count = 1;
+    for (; number >= 10; number /= 10)
+        count++;
+    return count;
+}
+
+/* Decimal digits alone, at most as many as the largest value has. */
+static enum setting_status read_number(const char *value, uint32_t least, uint32_t most,
+                                       uint32_t *ret_number)
 {
     uint32_t number = 0;
-    if (*value == '\0' || strlen(value) > 5)
+    if (*value == '\0' || strlen(value) > digits_of(most))
         return SETTING_BAD_VALUE;
     for (; *value != '\0'; value++) {
         if (*value < '0' || *value > '9')
             return SETTING_BAD_VALUE;
         number = number * 10 + (uint32_t)(*value - '0');
     }
-    if (number > TTL_MAX_S)
+    if (number < least || number > most)
         return SETTING_BAD_VALUE;
-    *ttl_s = number;
+    *ret_number = number;
     return SETTING_OK;
 }
 
-static enum setting_status set_answer_ttl(struct settings *settings, const char *value)
-{
-    return set_ttl(&settings->answer_ttl_s, value);
-}
-
-static enum setting_status set_negative_ttl(struct settings *settings, const char *value)
-{
-    return set_ttl(&settings->negative_ttl_s, value);
-}
+static const struct {
+    const char *name;
+    size_t offset; /* of a uint32_t in struct settings */
+    uint32_t least, most;
+} numbers[] = {
+    { "answer_ttl", offsetof(struct settings, answer_ttl_s), 0, 86400 },
+    { "negative_ttl", offsetof(struct settings, negative_ttl_s), 0, 86400 },
+    { "hello_seconds", offsetof(struct settings, hello_s), 1, 600 },
+    { "connect_seconds", offsetof(struct settings, connect_s), 1, 600 },
+    { "answer_seconds", offsetof(struct settings, answer_s), 1, 600 },
+    { "idle_seconds", offsetof(struct settings, idle_s), 0, 604800 },
+    { "max_connections", offsetof(struct settings, max_connections), 0, 10000000 },
+    { "max_connections_per_client", offsetof(struct settings, max_connections_per_client), 0,
+      10000000 },
+    { "max_handshakes_per_client", offsetof(struct settings, max_handshakes_per_client), 0,
+      10000000 },
+};
 
 static enum setting_status set_deny_answer(struct settings *settings, const char *value)
 {
@@ -44,6 +67,17 @@ static enum setting_status set_deny_answer(struct settings *settings, const char
         settings->deny_answer = DENY_ANSWER_NXDOMAIN;
     else if (strcmp(value, "refused") == 0)
         settings->deny_answer = DENY_ANSWER_REFUSED;
+    else
+        return SETTING_BAD_VALUE;
+    return SETTING_OK;
+}
+
+static enum setting_status set_ech(struct settings *settings, const char *value)
+{
+    if (strcmp(value, "allow") == 0)
+        settings->ech = ECH_ALLOW;
+    else if (strcmp(value, "deny") == 0)
+        settings->ech = ECH_DENY;
     else
         return SETTING_BAD_VALUE;
     return SETTING_OK;
@@ -89,14 +123,18 @@ static const struct {
     const char *name;
     enum setting_status (*set)(struct settings *settings, const char *value);
 } known[] = {
-    { "answer_ttl", set_answer_ttl },
-    { "negative_ttl", set_negative_ttl },
+    { "ech", set_ech },
     { "deny_answer", set_deny_answer },
     { "allowed_private_networks", set_allowed_private_networks },
 };
 
 enum setting_status settings_set(struct settings *settings, const char *name, const char *value)
 {
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        uint32_t *number = (uint32_t *)(void *)((char *)settings + numbers[i].offset);
+        if (strcmp(name, numbers[i].name) == 0)
+            return read_number(value, numbers[i].least, numbers[i].most, number);
+    }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(name, known[i].name) == 0)
             return known[i].set(settings, value);

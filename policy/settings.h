@@ -9,12 +9,25 @@ enum { PRIVATE_NETWORKS_MAX = 64 };
 
 enum deny_answer { DENY_ANSWER_NXDOMAIN = 0, DENY_ANSWER_REFUSED };
 
+/* May a ClientHello have the extension encrypted_client_hello? */
+enum ech { ECH_DENY = 0, ECH_ALLOW };
+
 struct settings {
     uint32_t answer_ttl_s;
     uint32_t negative_ttl_s;
     enum deny_answer deny_answer;
     struct ip_network allowed_private_networks[PRIVATE_NETWORKS_MAX];
     uint32_t allowed_private_network_count;
+    enum ech ech;
+    /* How long a connection through the gate may take to ... */
+    uint32_t hello_s;   /* say its ClientHello */
+    uint32_t connect_s; /* reach its server, once its addresses are known */
+    uint32_t answer_s;  /* get the server's first answer */
+    uint32_t idle_s;    /* pass on another byte; 0: as long as it likes */
+    /* How many there may be; 0: see the documents. */
+    uint32_t max_connections;
+    uint32_t max_connections_per_client;
+    uint32_t max_handshakes_per_client; /* a second */
 };
 
 enum setting_status {

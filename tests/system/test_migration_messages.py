@@ -121,9 +121,19 @@ MISTAKES = [
     ("UPDATE setting SET value = '10.0.0.0/8;fd00::/8' WHERE name = 'allowed_private_networks';", "with commas between"),
     ("UPDATE setting SET value = '10.0.0.0/8,' WHERE name = 'allowed_private_networks';", "with commas between"),
     ("UPDATE setting SET value = ' ' WHERE name = 'allowed_private_networks';", "with commas between"),
-    ("INSERT INTO setting VALUES ('ttl', '30');",
-     "the settings are answer_ttl, negative_ttl, deny_answer, allowed_private_networks, history_days and history_rows"),
-    ("REPLACE INTO setting VALUES ('Answer_TTL', '30');", "the settings are answer_ttl"),
+    ("INSERT INTO setting VALUES ('ttl', '30');", "SELECT name FROM setting shows them all"),
+    ("REPLACE INTO setting VALUES ('Answer_TTL', '30');", "SELECT name FROM setting shows them all"),
+    ("UPDATE setting SET value = 0 WHERE name = 'hello_seconds';", "a whole number from 1 to 600"),
+    ("UPDATE setting SET value = '10s' WHERE name = 'connect_seconds';", "a whole number from 1 to 600"),
+    ("UPDATE setting SET value = 601 WHERE name = 'answer_seconds';", "a whole number from 1 to 600"),
+    ("UPDATE setting SET value = 604801 WHERE name = 'idle_seconds';", "a whole number from 1 to 604800, or 0 for ever"),
+    ("UPDATE setting SET value = -1 WHERE name = 'max_connections';", "a whole number from 0 to 10000000"),
+    ("UPDATE setting SET value = '' WHERE name = 'max_connections_per_client';", "a whole number from 0 to 10000000"),
+    ("UPDATE setting SET value = 10000001 WHERE name = 'max_handshakes_per_client';", "a whole number from 0 to 10000000"),
+    ("UPDATE setting SET value = 'no' WHERE name = 'ech';", "type 'allow' or 'deny'"),
+    ("DELETE FROM setting WHERE name = 'ech';", "SET value = 'allow' WHERE name = 'ech'"),
+    ("DELETE FROM setting WHERE name = 'idle_seconds';", "SET value = '3600' WHERE name = 'idle_seconds'"),
+    ("DELETE FROM setting WHERE name = 'max_connections';", "SET value = '0' WHERE name = 'max_connections'"),
     ("UPDATE setting SET name = 'ttl' WHERE name = 'answer_ttl';", "a setting keeps its name"),
     ("UPDATE OR REPLACE setting SET name = 'answer_ttl' WHERE name = 'negative_ttl';", "a setting keeps its name"),
     ("DELETE FROM setting WHERE name = 'answer_ttl';", "SET value = '30' WHERE name = 'answer_ttl'"),
@@ -153,8 +163,9 @@ def test_advice_on_settings_works(policy):
             advice = "UPDATE" + refusal.split("UPDATE", 1)[1].rsplit(" (", 1)[0]
             assert shell(policy, advice + ";").returncode == 0, advice
     assert shell(policy, "SELECT name, value FROM setting ORDER BY name;").stdout.splitlines() == [
-        "allowed_private_networks|", "answer_ttl|30", "deny_answer|nxdomain", "history_days|90", "history_rows|100000",
-        "negative_ttl|5"]
+        "allowed_private_networks|", "answer_seconds|30", "answer_ttl|30", "connect_seconds|10", "deny_answer|nxdomain",
+        "ech|allow", "hello_seconds|10", "history_days|90", "history_rows|100000", "idle_seconds|3600", "max_connections|0",
+        "max_connections_per_client|0", "max_handshakes_per_client|50000", "negative_ttl|5"]
 
 
 @pytest.mark.parametrize("networks", ["", "10.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.0.0.0/8, FD00::/8, 192.0.2.1"])
