@@ -1,0 +1,1 @@
+-- 0008 observe: stands for a migration of another branch.

@@ -1,0 +1,1 @@
+-- 0009 denied_name: stands for a migration of another branch.

@@ -1,0 +1,1 @@
+-- 0010 placeholder: stands for a migration of another branch.
