@@ -1,7 +1,8 @@
-/* policy/settings.h - the rows of the `setting` table as values. Copied into each policy, so a
- * policy never changes under its readers. */
+/* policy/settings.h - the rows of the `setting` table as values, and the gate key. Copied into each
+ * policy, so a policy never changes under its readers. */
 #pragma once
 #include "base/address.h"
+#include "policy/gate_address.h"
 
 #include <stddef.h>
 
@@ -15,6 +16,7 @@ struct settings {
     enum deny_answer deny_answer;
     struct ip_network allowed_private_networks[PRIVATE_NETWORKS_MAX];
     uint32_t allowed_private_network_count;
+    struct gate_key gate_key;
 };
 
 enum setting_status {
