@@ -68,6 +68,8 @@ static bool take_next_fit(struct upstream_request *request)
         .settings = policy_settings(policy_view_get(upstream->view)),
         .own = upstream->own,
         .own_count = upstream->own_count,
+        .own_range = upstream->own_range,
+        .own_range_count = upstream->own_range_count,
     };
     while (request->address_next < request->address_count) {
         struct endpoint next = { request->address[request->address_next++], request->port };
