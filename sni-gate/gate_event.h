@@ -2,6 +2,7 @@
 #pragma once
 #include "base/address.h"
 #include "policy/verdict.h"
+#include "sni-gate/address_check.h"
 #include "upstream/address_rule.h"
 
 struct host_name;
@@ -28,7 +29,8 @@ struct gate_event {
     const struct host_name *name; /* NULL: none was read */
     uint16_t port;                /* that the client believes it connected to */
     struct verdict verdict;
-    struct endpoint server; /* dialled, or refused to be; family 0: it came to neither */
+    struct arrival_address arrived_at; /* looked at where the policy allows the name */
+    struct endpoint server;            /* dialled, or refused to be; family 0: it came to neither */
     enum address_fitness server_fitness; /* of `server` */
     uint64_t bytes_up, bytes_down;       /* to the server, to the client */
     int64_t duration_ms;
