@@ -69,8 +69,9 @@ static void print_sum(const struct listing *listing)
     if (listing->name_count == 0)
         printf("no two names share an address");
     else
-        printf("%llu names share %llu addresses: a larger --gate-address range makes that rarer",
-               (unsigned long long)listing->name_count, (unsigned long long)listing->address_count);
+        printf(
+            "shared addresses: %llu, names on them: %llu; a larger --gate-address range has fewer",
+            (unsigned long long)listing->address_count, (unsigned long long)listing->name_count);
     printf(" (names that only a wildcard allows are not counted)\n");
 }
 
