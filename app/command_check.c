@@ -1,6 +1,7 @@
 /* app/command_check.c - pinhole check: compiles every rule, writes rule_status, prints what each
  * became. */
 #include "app/commands.h"
+#include "app/gate_ranges.h"
 #include "app/policy_once.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -86,20 +87,31 @@ static bool walk_rules(struct database *database, const struct policy *policy, s
     return is_done;
 }
 
+/* What follows the list of rules. */
+static bool print_end(const struct check *check, const struct options *options,
+                      const struct policy *policy, struct fault *fault)
+{
+    if (check->as_json)
+        printf("\n],\"count\":%llu,\"not_in_force\":%llu", (unsigned long long)check->rule_count,
+               (unsigned long long)check->bad_count);
+    else
+        printf("%llu rules, %llu of them invalid or refused\n",
+               (unsigned long long)check->rule_count, (unsigned long long)check->bad_count);
+    bool is_done = gate_ranges_print_collisions(options, policy, fault);
+    printf("%s", check->as_json ? "}\n" : "");
+    return is_done;
+}
+
 int command_check(const struct options *options, struct fault *fault)
 {
     struct check check = { .as_json = options->as_json };
     struct policy_once once;
     bool is_done = false;
-    if (policy_once_open(&once, options, DATABASE_READ_WRITE, fault)) {
+    if (policy_once_open(&once, options, DATABASE_READ_WRITE, fault) &&
+        gate_ranges_have_key(options, once.policy, fault)) {
         printf("%s", check.as_json ? "{\"rules\":[" : "");
         is_done = walk_rules(once.database, once.policy, &check, fault);
-        if (check.as_json)
-            printf("\n],\"count\":%llu,\"not_in_force\":%llu}\n",
-                   (unsigned long long)check.rule_count, (unsigned long long)check.bad_count);
-        else
-            printf("%llu rules, %llu of them invalid or refused\n",
-                   (unsigned long long)check.rule_count, (unsigned long long)check.bad_count);
+        is_done = print_end(&check, options, once.policy, fault) && is_done;
         for (uint32_t i = 0; i < once.values.unreadable_count; i++)
             (void)fprintf(stderr,
                           "setting %s can't be read whole; what can't be read opens nothing\n",

@@ -1,6 +1,7 @@
 /* app/command_explain.c - pinhole explain: what happens to a host name, step by step, and why.
  * Asks the very functions that the resolver and the gate ask. */
 #include "app/commands.h"
+#include "app/gate_ranges.h"
 #include "app/policy_once.h"
 #include "app/url_explanation.h"
 #include "base/clock.h"
@@ -88,7 +89,8 @@ static const char *outcome(const struct explanation *explanation)
     return is_allowed(explanation) ? "allowed" : "denied";
 }
 
-static void print_dns(const char *type, const struct preview *preview)
+static void print_dns(const struct explanation *explanation, const char *type,
+                      const struct preview *preview)
 {
     char buffer[1024];
     struct text text = text_in(buffer, sizeof(buffer));
@@ -100,8 +102,12 @@ static void print_dns(const char *type, const struct preview *preview)
         text_add(&text, " ");
         ip_address_add_to(&preview->address[i], &text);
     }
+    bool is_own =
+        preview->address_count > 0 &&
+        gate_addresses_has_range(&explanation->options->gate_addresses, preview->address[0].family);
     if (preview->address_count > 0)
-        text_add_format(&text, " (the gate, for %u s)", preview->ttl_s);
+        text_add_format(&text, " (the gate%s, for %u s)",
+                        is_own ? ", at an address of this name's own" : "", preview->ttl_s);
     else if (strcmp(preview->rcode, "NOERROR") == 0)
         text_add(&text, ", no address of this family");
     if (preview->is_blocked)
@@ -157,8 +163,8 @@ static void print_text(const struct explanation *explanation)
                is_denied_by_rule(&explanation->verdict) ? "deny" : "allow", explanation->pattern);
     else
         printf("  rule      none matches\n");
-    print_dns("A", &explanation->v4);
-    print_dns("AAAA", &explanation->v6);
+    print_dns(explanation, "A", &explanation->v4);
+    print_dns(explanation, "AAAA", &explanation->v6);
     if (!explanation->has_listener)
         printf("  gate      has no listener for port %u, so nobody can connect to it\n",
                explanation->target.port);
@@ -242,7 +248,8 @@ int command_explain(const struct options *options, struct fault *fault)
     fault_what(fault, "out of memory");
     if (explanation != NULL &&
         url_explanation_read(&explanation->url, options->target, &explanation->target, fault) &&
-        policy_once_open(&once, options, DATABASE_READ, fault)) {
+        policy_once_open(&once, options, DATABASE_READ, fault) &&
+        gate_ranges_have_key(options, once.policy, fault)) {
         explanation->options = options;
         explanation->policy = once.policy;
         explanation->client = client_of(policy_client_groups(once.policy), &options->from);

@@ -1,6 +1,7 @@
 /* app/command_serve.c - pinhole serve: claims the sockets, starts the threads, waits for a signal,
  * stops them. */
 #include "app/commands.h"
+#include "app/gate_ranges.h"
 #include "app/listeners.h"
 #include "app/log_thread.h"
 #include "app/policy_thread.h"
@@ -49,6 +50,14 @@ static bool start_workers(struct server *server, struct fault *fault)
     return true;
 }
 
+static bool has_gate_key(const struct server *server, struct fault *fault)
+{
+    struct policy *policy = policy_feed_latest(policy_thread_feed(server->policy));
+    bool has_key = gate_ranges_have_key(&server->options, policy, fault);
+    policy_unref(policy);
+    return has_key;
+}
+
 static bool start(struct server *server, struct fault *fault)
 {
     uint32_t workers = server->options.workers;
@@ -66,7 +75,7 @@ static bool start(struct server *server, struct fault *fault)
                                          .policy_ring = workers + RING_POLICY,
                                          .record_ring = workers + RING_RECORD };
     server->policy = policy_thread_new(&setup, fault);
-    return server->policy != NULL && start_workers(server, fault) &&
+    return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
            policy_thread_start(server->policy, fault);
 }
 

@@ -52,6 +52,19 @@ static void add_name(struct log_record *record, const struct host_name *name)
     log_record_bytes(record, "name", text.at, text.size);
 }
 
+/* Nothing where the name came to its own address, or where there are no ranges. */
+static void add_arrival(struct log_record *record, const struct arrival_address *arrived_at)
+{
+    char buffer[64];
+    struct text text = text_in(buffer, sizeof(buffer));
+    if (arrived_at->address.family == 0 || arrived_at->fit == GATE_ADDRESS_OF_NAME)
+        return;
+    ip_address_add_to(&arrived_at->address, &text);
+    log_record_bytes(record, "arrived_at", text.at, text.size);
+    if (arrived_at->fit == GATE_ADDRESS_OUTSIDE)
+        log_record_text(record, "address_check", "skipped");
+}
+
 /* The type's word, or TYPE and its number (RFC 3597 5). */
 static void add_type(struct log_record *record, uint16_t type)
 {
@@ -127,6 +140,7 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
     if (event->name != NULL)
         add_name(record, event->name);
     log_record_number(record, "port", event->port);
+    add_arrival(record, &event->arrived_at);
     add_verdict(record, &event->verdict);
     if (event->server.address.family != 0)
         add_endpoint(record, "upstream", &event->server);

@@ -76,6 +76,7 @@ static bool is_denial(enum reason reason)
     case REASON_UPSTREAM_SILENT:
     case REASON_UPSTREAM_MALFORMED:
     case REASON_NAME_CHANGED:
+    case REASON_ADDRESS_MISMATCH:
     case REASON_OUT_OF_RESOURCES:
     case REASON_OBSERVED:
     case REASON_ALLOWED:

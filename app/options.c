@@ -61,9 +61,9 @@ static bool add_tls_listen(struct options *options, const char *value)
 
 static bool add_gate_address(struct options *options, const char *value)
 {
-    struct ip_address address;
-    return ip_address_parse(value, &address) &&
-           gate_addresses_add(&options->gate_addresses, &address);
+    struct ip_network range;
+    return ip_network_parse(value, &range) &&
+           gate_addresses_add_range(&options->gate_addresses, &range);
 }
 
 static bool add_upstream_dns(struct options *options, const char *value)
@@ -114,8 +114,11 @@ static const struct option {
     { "--tls-listen", "ADDR:PORT[=PORT]", true, COMMAND_SERVE | COMMAND_EXPLAIN, add_tls_listen,
       "TLS gate; =PORT is the port that clients believe they connect to (default "
       "127.0.0.1:8443=443)" },
-    { "--gate-address", "ADDR", true, COMMAND_SERVE | COMMAND_EXPLAIN, add_gate_address,
-      "what A and AAAA answers carry (default: the TLS listeners' own addresses)" },
+    { "--gate-address", "ADDR[/BITS]", true, COMMAND_SERVE | COMMAND_CHECK | COMMAND_EXPLAIN,
+      add_gate_address,
+      "what A and AAAA answers carry; a range, with no bits set behind BITS and apart from other "
+      "ranges, gives each name an address of its own (default: the TLS listeners' own "
+      "addresses)" },
     { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE, add_upstream_dns,
       "where the gate looks up real addresses (default: the system's resolv.conf)" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
@@ -257,7 +260,8 @@ static uint32_t core_count(void)
 static bool default_gate_addresses(enum command command, struct options *options,
                                    struct fault *fault)
 {
-    bool has_own = options->gate_addresses.v4_count + options->gate_addresses.v6_count > 0;
+    const struct gate_addresses *given = &options->gate_addresses;
+    bool has_own = given->v4_count + given->v6_count + given->range_count > 0;
     for (uint32_t i = 0; i < options->tls_listen_count && !has_own; i++) {
         if (gate_addresses_add(&options->gate_addresses, &options->tls_listen[i].endpoint.address))
             continue;
@@ -268,6 +272,17 @@ static bool default_gate_addresses(enum command command, struct options *options
                 "give --gate-address ADDR, the address at which clients reach the gate");
     }
     return true;
+}
+
+static bool check_gate_addresses(const struct options *options, struct fault *fault)
+{
+    if (!gate_addresses_are_mixed(&options->gate_addresses, 4) &&
+        !gate_addresses_are_mixed(&options->gate_addresses, 6))
+        return true;
+    return usage_fault(fault, "addresses and ranges of one family",
+                       "--gate-address or PINHOLE_GATE_ADDRESS",
+                       "give IPv4, and IPv6, either addresses that all names share or ranges that "
+                       "give each name its own");
 }
 
 static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
@@ -301,7 +316,7 @@ bool options_read(enum command command, char **arguments, struct options *ret_op
                                    isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON };
     if (!read_arguments(command, arguments, &options, is_given, fault) ||
         !read_variables(command, &options, is_given, fault) ||
-        !fill_defaults(command, &options, fault))
+        !check_gate_addresses(&options, fault) || !fill_defaults(command, &options, fault))
         return false;
     *ret_options = options;
     return true;

@@ -102,11 +102,14 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
                                           .memory = worker->memory,
                                           .view = &worker->view,
                                           .own = setup->own,
-                                          .own_count = setup->own_count };
+                                          .own_count = setup->own_count,
+                                          .own_range = options->gate_addresses.range,
+                                          .own_range_count = options->gate_addresses.range_count };
     struct gate_parts parts = { .loop = &worker->loop,
                                 .poller = worker->poller,
                                 .upstream = &worker->upstream,
                                 .view = &worker->view,
+                                .addresses = &options->gate_addresses,
                                 .sink = { &worker->observer, observer_connection_ended } };
     worker->gate = gate_new(&parts);
     for (uint32_t i = 0; worker->gate != NULL && i < options->tls_listen_count; i++) {

@@ -1,4 +1,4 @@
-/* db/setting_reader.c - the table `setting`. */
+/* db/setting_reader.c - the tables `setting` and `gate_key`. */
 #include "db/setting_reader.h"
 #include "db/statement.h"
 
@@ -44,6 +44,24 @@ static int read_value(sqlite3 *connection, const char *name, struct setting_valu
     return statement_result(code);
 }
 
+/* What can't be read, be it too large, leaves the key unknown. */
+static int read_gate_key(sqlite3 *connection, struct setting_values *values)
+{
+    sqlite3_stmt *statement = NULL;
+    const char *key = NULL;
+    int code = sqlite3_prepare_v2(connection, "SELECT \"key\" FROM gate_key WHERE id = 1", -1,
+                                  &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        key = (const char *)sqlite3_column_text(statement, 0);
+    bool is_whole = key != NULL && sqlite3_column_bytes(statement, 0) == GATE_KEY_DIGITS;
+    if (!is_whole || !gate_key_parse(key, &values->settings.gate_key))
+        note_unreadable(values, "gate_key");
+    sqlite3_finalize(statement);
+    return code == SQLITE_TOOBIG ? SQLITE_OK : statement_result(code);
+}
+
 int setting_reader_read(sqlite3 *connection, struct setting_values *ret_values)
 {
     struct setting_values values = { .settings = settings_default() };
@@ -58,6 +76,8 @@ int setting_reader_read(sqlite3 *connection, struct setting_values *ret_values)
         code = SQLITE_OK;
     }
     sqlite3_finalize(statement);
+    if (statement_result(code) == SQLITE_OK)
+        code = read_gate_key(connection, &values);
     if (statement_result(code) != SQLITE_OK)
         return code;
     *ret_values = values;

@@ -141,6 +141,19 @@ bool socket_address_is_local(const struct ip_address *address)
     return true;
 }
 
+bool socket_local_address(int descriptor, struct ip_address *ret_address)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    if (getsockname(descriptor, (struct sockaddr *)&address, &size) != 0)
+        return false;
+    struct endpoint endpoint = endpoint_from_sockaddr((struct sockaddr *)&address);
+    if (endpoint.address.family == 0)
+        return false;
+    *ret_address = endpoint.address;
+    return true;
+}
+
 bool socket_is_in_reserve(int descriptor)
 {
     struct rlimit limit;

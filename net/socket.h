@@ -20,6 +20,10 @@ bool socket_claim(struct endpoint *endpoint, bool with_udp, struct fault *fault)
 /* True when `address` is one of this machine's. */
 bool socket_address_is_local(const struct ip_address *address);
 
+/* The address that a connection has on this side: where its client believes it came to, unless
+ * something on the way translates addresses. False where the kernel can't tell. */
+bool socket_local_address(int descriptor, struct ip_address *ret_address);
+
 /* Starts a non-blocking connection. Returns the descriptor, or -1 with errno. */
 int socket_connect(const struct endpoint *endpoint);
 /* True for a descriptor so close to the limit that it must be given back: the last ones are kept

@@ -1,7 +1,8 @@
-/* policy/settings.h - the rows of the `setting` table as values. Copied into each policy, so a
- * policy never changes under its readers. */
+/* policy/settings.h - the rows of the `setting` table as values, and the gate key. Copied into each
+ * policy, so a policy never changes under its readers. */
 #pragma once
 #include "base/address.h"
+#include "policy/gate_address.h"
 
 #include <stddef.h>
 
@@ -28,6 +29,7 @@ struct settings {
     uint32_t max_connections;
     uint32_t max_connections_per_client;
     uint32_t max_handshakes_per_client; /* a second */
+    struct gate_key gate_key;
 };
 
 enum setting_status {

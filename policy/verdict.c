@@ -70,6 +70,9 @@ static const char *after_destination(enum reason reason)
     switch (reason) {
     case REASON_NO_LISTENER:
         return " can't be reached: the gate has no listener for that port";
+    case REASON_ADDRESS_MISMATCH:
+        return " is allowed, but the client came to an address that is not this name's: it must "
+               "look the name up and use what it is told";
     case REASON_UPSTREAM_NOT_FOUND:
         return " is allowed, but the upstream DNS knows no address for it";
     case REASON_UPSTREAM_DNS_FAILED:
@@ -136,6 +139,7 @@ static const char *about_connection(enum reason reason)
     case REASON_NO_LISTENER:
     case REASON_DENY_RULE:
     case REASON_PARENT:
+    case REASON_ADDRESS_MISMATCH:
     case REASON_UPSTREAM_NOT_FOUND:
     case REASON_UPSTREAM_DNS_FAILED:
     case REASON_UPSTREAM_ADDRESS_REFUSED:

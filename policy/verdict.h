@@ -27,6 +27,7 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(HELLO_CUT_SHORT, "hello_cut_short")                                                     \
     REASON(NOT_TLS, "not_tls")                                                                     \
     REASON(NAME_CHANGED, "name_changed")                                                           \
+    REASON(ADDRESS_MISMATCH, "address_mismatch")                                                   \
     REASON(UPSTREAM_NOT_FOUND, "upstream_not_found")                                               \
     REASON(UPSTREAM_DNS_FAILED, "upstream_dns_failed")                                             \
     REASON(UPSTREAM_ADDRESS_REFUSED, "upstream_address_refused")                                   \

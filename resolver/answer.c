@@ -17,31 +17,43 @@ struct answer_records {
     uint32_t count;
     uint16_t type;
     uint16_t address_bytes;
+    struct ip_address own; /* where `address` points for a name with an address of its own */
 };
 
-static struct answer_records records_v4(const struct gate_addresses *gate)
+/* The name's own address where the family has ranges, else all of the gate's. */
+static void take_family(const struct query *query, const struct answer_terms *terms,
+                        unsigned family, struct answer_records *records)
 {
-    return (struct answer_records){ gate->v4, gate->v4_count, DNS_TYPE_A, 4 };
+    const struct gate_addresses *gate = terms->gate;
+    records->type = family == 4 ? DNS_TYPE_A : DNS_TYPE_AAAA;
+    records->address_bytes = family == 4 ? 4 : 16;
+    records->address = family == 4 ? gate->v4 : gate->v6;
+    records->count = family == 4 ? gate->v4_count : gate->v6_count;
+    if (!gate_addresses_has_range(gate, family))
+        return;
+    records->address = &records->own;
+    records->count =
+        gate_address_of_name(gate, &terms->settings->gate_key, &query->name, family, &records->own);
 }
 
-static struct answer_records records_v6(const struct gate_addresses *gate)
+/* What an allowed name has of the type that was asked for. HTTPS and SVCB have nothing, so that
+ * clients get neither ECH keys nor another way to the server; nor has any other type. */
+static void take_records(const struct query *query, const struct answer_terms *terms,
+                         struct answer_records *records)
 {
-    return (struct answer_records){ gate->v6, gate->v6_count, DNS_TYPE_AAAA, 16 };
-}
-
-/* What an allowed name has of `type`. HTTPS and SVCB have nothing, so that clients get neither ECH
- * keys nor another way to the server; nor has any other type. */
-static struct answer_records records_of_type(const struct gate_addresses *gate, uint16_t type)
-{
-    switch (type) {
+    switch (query->type) {
     case DNS_TYPE_A:
-        return records_v4(gate);
+        take_family(query, terms, 4, records);
+        break;
     case DNS_TYPE_AAAA:
-        return records_v6(gate);
+        take_family(query, terms, 6, records);
+        break;
     case DNS_TYPE_ANY: /* RFC 8482 4.1: one of the record sets will do */
-        return gate->v4_count > 0 ? records_v4(gate) : records_v6(gate);
+        take_family(query, terms, 4, records);
+        if (records->count == 0)
+            take_family(query, terms, 6, records);
+        break;
     }
-    return (struct answer_records){ 0 };
 }
 
 /* A name that passes only because the client is observed: the answer is what it would be without
@@ -65,7 +77,7 @@ static enum answer_kind judge_observed(const struct answer_terms *terms)
 /* RFC 8020 2: a denied name exists all the same where it lies above an allowed one, as the root
  * does. */
 static enum answer_kind judge(const struct query *query, const struct answer_terms *terms,
-                              struct answer_records *ret_records)
+                              struct answer_records *records)
 {
     if (terms->verdict.decision != DECISION_ALLOW)
         return terms->verdict.reason == REASON_PARENT ? ANSWER_NO_DATA : ANSWER_DENIED;
@@ -73,8 +85,8 @@ static enum answer_kind judge(const struct query *query, const struct answer_ter
         terms->verdict.reason == REASON_OBSERVED ? judge_observed(terms) : ANSWER_ADDRESSES;
     if (kind != ANSWER_ADDRESSES)
         return kind;
-    *ret_records = records_of_type(terms->gate, query->type);
-    return ret_records->count > 0 ? ANSWER_ADDRESSES : ANSWER_NO_DATA;
+    take_records(query, terms, records);
+    return records->count > 0 ? ANSWER_ADDRESSES : ANSWER_NO_DATA;
 }
 
 static unsigned rcode_of_error(enum query_status status)

@@ -24,6 +24,7 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
     case REASON_NO_LISTENER:
     case REASON_DENY_RULE:
     case REASON_PARENT:
+    case REASON_ADDRESS_MISMATCH:
         return ALERT_UNRECOGNIZED_NAME;
     case REASON_NO_SERVER_NAME: /* RFC 8446 9.2; before TLS 1.3 there was no better word */
         return offers_tls13 ? ALERT_MISSING_EXTENSION : ALERT_HANDSHAKE_FAILURE;

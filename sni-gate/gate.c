@@ -73,6 +73,7 @@ struct gate *gate_new(const struct gate_parts *parts)
         .view = parts->view,
         .relays = relays,
         .sink = parts->sink,
+        .address_check = { .addresses = parts->addresses },
         .on_all_freed = on_all_sessions_freed,
     };
     LIST_INIT(&gate->sessions.live);
@@ -254,4 +255,9 @@ void gate_close_all(struct gate *gate)
 size_t gate_connection_count(const struct gate *gate)
 {
     return gate->sessions.live_count;
+}
+
+uint64_t gate_unchecked_address_count(const struct gate *gate)
+{
+    return atomic_load_explicit(&gate->sessions.address_check.skipped_count, memory_order_relaxed);
 }

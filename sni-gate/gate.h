@@ -8,6 +8,7 @@
 #include <uv.h>
 
 struct gate;
+struct gate_addresses;
 struct policy_view;
 struct poller;
 struct upstream;
@@ -18,6 +19,8 @@ struct gate_parts {
     struct poller *poller;
     struct upstream *upstream;
     struct policy_view *view;
+    const struct gate_addresses
+        *addresses;        /* whose ranges give names their addresses; NULL: none */
     struct gate_sink sink; /* must not call back into the gate, but for gate_connection_count() */
 };
 
@@ -38,6 +41,10 @@ void gate_close_all(struct gate *gate);
 /* Connections of which the sink has not been told; within the sink's call, without the one it is
  * told of. */
 size_t gate_connection_count(const struct gate *gate);
+
+/* Connections of allowed names whose local address lay outside all ranges, so that whose it is was
+ * not checked. Any thread. */
+uint64_t gate_unchecked_address_count(const struct gate *gate);
 
 /* Stops and closes everything, then frees. Sockets and lookups are let go at once, so poller and
  * DNS channel may be freed right after; the memory goes with close callbacks, so run the loop. NULL

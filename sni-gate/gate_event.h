@@ -2,6 +2,7 @@
 #pragma once
 #include "base/address.h"
 #include "policy/verdict.h"
+#include "sni-gate/address_check.h"
 #include "upstream/address_rule.h"
 
 struct host_name;
@@ -29,8 +30,9 @@ struct gate_event {
     const struct host_name *name; /* NULL: none was read */
     uint16_t port;                /* that the client believes it connected to */
     struct verdict verdict;
-    const struct policy *policy; /* as it is now: its groups tell whose client it is */
-    struct endpoint server;      /* dialled, or refused to be; family 0: it came to neither */
+    const struct policy *policy;       /* as it is now: its groups tell whose client it is */
+    struct arrival_address arrived_at; /* looked at where the policy allows the name */
+    struct endpoint server;            /* dialled, or refused to be; family 0: it came to neither */
     enum address_fitness server_fitness; /* of `server` */
     bool has_stale_addresses;            /* the upstream DNS failed: the last known ones served */
     uint64_t bytes_up, bytes_down;       /* to the server, to the client */

@@ -54,6 +54,7 @@ struct session {
     struct socket_watch client;
     struct hello_reader hello;
     size_t drained_bytes;
+    struct arrival_address arrived_at;
     struct verdict verdict; /* denies at first, and again if the server can't be reached */
     struct upstream_request request;
     uint32_t client_events; /* epoll's, since the hello was read */
@@ -191,12 +192,25 @@ static void await_hello(struct session *session)
     end(session, GATE_END_REFUSED);
 }
 
+/* An allowed name at another's address is denied. */
+static void check_address(struct session *session, const struct policy *policy)
+{
+    session->arrived_at = address_check_judge(&session->context->address_check, policy,
+                                              &session->hello.name, session->client.descriptor);
+    if (session->arrived_at.fit != GATE_ADDRESS_OF_ANOTHER)
+        return;
+    session->verdict.decision = DECISION_DENY;
+    session->verdict.reason = REASON_ADDRESS_MISMATCH;
+}
+
 static void decide(struct session *session)
 {
     const struct policy_question question = { session->arrival.client.address,
                                               &session->hello.name };
-    session->verdict = policy_decide(policy_view_get(session->context->view), &question,
-                                     session->arrival.port, clock_realtime_s());
+    const struct policy *policy = policy_view_get(session->context->view);
+    session->verdict = policy_decide(policy, &question, session->arrival.port, clock_realtime_s());
+    if (session->verdict.decision == DECISION_ALLOW)
+        check_address(session, policy);
     session_step(session, session->verdict.decision == DECISION_ALLOW ? NAME_ALLOWED : REFUSED);
 }
 
@@ -412,6 +426,7 @@ static void tell_sink(const struct session *session)
         .port = session->arrival.port,
         .verdict = session->verdict,
         .policy = policy_view_get(session->context->view),
+        .arrived_at = session->arrived_at,
         .server = session->request.endpoint,
         .server_fitness = session->request.fitness,
         .has_stale_addresses = session->request.is_stale,

@@ -37,6 +37,7 @@ struct session_context {
     struct policy_view *view;
     struct relay_pool *relays;
     struct gate_sink sink;
+    struct address_check address_check;
     struct session_list live; /* not yet told to the sink */
     size_t live_count;
     size_t unfreed_count; /* the live ones, and those that wait for their close callbacks */

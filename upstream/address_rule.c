@@ -159,6 +159,9 @@ static bool is_own_socket(const struct address_rule *rule, const struct endpoint
         if (ip_address_is_unspecified(&own->address) && socket_address_is_local(&endpoint->address))
             return true;
     }
+    for (uint32_t i = 0; i < rule->own_range_count; i++)
+        if (ip_network_contains(&rule->own_range[i], &endpoint->address))
+            return true;
     return false;
 }
 

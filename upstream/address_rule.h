@@ -35,6 +35,8 @@ struct address_rule {
     const struct settings *settings;
     const struct endpoint *own; /* Pinhole's listening sockets, wildcards as they were bound */
     uint32_t own_count;
+    const struct ip_network *own_range; /* all of it is Pinhole's, at any port */
+    uint32_t own_range_count;
 };
 
 /* ADDRESS_FIT if `endpoint` may be dialled. `allowed_private_networks` opens an address that lies

@@ -167,6 +167,8 @@ static struct upstream_candidate *take_next_fit(struct upstream_request *request
         .settings = policy_settings(policy_view_get(upstream->view)),
         .own = upstream->own,
         .own_count = upstream->own_count,
+        .own_range = upstream->own_range,
+        .own_range_count = upstream->own_range_count,
     };
     struct upstream_candidate *candidate;
     while ((candidate = pick_candidate(request)) != NULL) {

@@ -13,13 +13,15 @@
     "CREATE TABLE client_group (id, name, comment, mode);"                                         \
     "CREATE TABLE client_network (client_group, cidr);"                                            \
     "CREATE TABLE setting (name, value);"                                                          \
+    "CREATE TABLE gate_key (id, key);"                                                             \
+    "INSERT INTO gate_key VALUES (1, '00112233445566778899aabbccddeeff');"                         \
     "CREATE TABLE rule_status (rule_id INTEGER PRIMARY KEY, state, hostname, reason);"             \
     "CREATE TABLE policy_change (sequence INTEGER PRIMARY KEY AUTOINCREMENT, \"table\", \"key\", " \
     "stamp);"                                                                                      \
     "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
     "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
     "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
-    "PRAGMA user_version = 10;"
+    "PRAGMA user_version = 11;"
 
 /* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
  * allows it. */
@@ -168,6 +170,40 @@ static void unreadable_settings_are_named(void **state)
     bench_free(bench);
 }
 
+/* Names then have no address in a range, and the others of the file hold. */
+static const struct key_row {
+    const char *name, *statements;
+} key_rows[] = {
+    { "no gate key", "DELETE FROM gate_key" },
+    { "a NULL for a gate key", "UPDATE gate_key SET key = NULL" },
+    { "a gate key too short", "UPDATE gate_key SET key = '00112233445566778899aabbccddeef'" },
+    { "a gate key in capitals", "UPDATE gate_key SET key = upper(key)" },
+    { "a gate key with a NUL behind it", "UPDATE gate_key SET key = key || char(0) || 'x'" },
+    { "a gate key of bytes", "UPDATE gate_key SET key = randomblob(16)" },
+    { "a gate key of two megabytes", "UPDATE gate_key SET key = hex(zeroblob(1000000))" },
+};
+
+static void unreadable_gate_key_is_unknown(void **state)
+{
+    const struct key_row *row = *state;
+    void *workspace = NULL;
+    assert_int_equal(workspace_setup(&workspace), 0);
+    const char *path = ((struct workspace *)workspace)->path;
+    run_sql(path, FOREIGN);
+    run_sql(path, row->statements);
+    struct bench *bench = bench_new(path);
+    struct policy *policy = load(bench);
+    const struct setting_values *values = &bench->content.values;
+    assert_true(allows(policy, "good.example"));
+    assert_int_equal(values->settings.answer_ttl_s, 77);
+    assert_false(values->settings.gate_key.is_known);
+    assert_int_equal(values->unreadable_count, 1);
+    assert_string_equal(values->unreadable[0], "gate_key");
+    policy_unref(policy);
+    bench_free(bench);
+    assert_int_equal(workspace_teardown(&workspace), 0);
+}
+
 static void changed_row_of_two_megabytes_is_not_in_force(void **state)
 {
     const struct workspace *workspace = *state;
@@ -228,6 +264,7 @@ int main(void)
         WORKSPACE_TEST(changed_row_of_two_megabytes_is_not_in_force),
     };
     TESTS_ADD_TABLE(&tests, hostile_rows, hostile_row_spoils_only_itself);
+    TESTS_ADD_TABLE(&tests, key_rows, unreadable_gate_key_is_unknown);
     TESTS_ADD_TABLE(&tests, fault_rows, foreign_file_is_a_fault);
     TESTS_ADD_TABLE(&tests, doubt_rows, doubtful_allow_admits_nothing);
     TESTS_ADD_TABLE(&tests, mode_rows, doubtful_mode_enforces);

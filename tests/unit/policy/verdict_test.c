@@ -114,6 +114,12 @@ static const struct row {
       443,
       "The client left before its ClientHello was complete." },
     { "not TLS", { .reason = REASON_NOT_TLS }, NULL, 443, "The client does not speak TLS." },
+    { "at another name's address",
+      { .reason = REASON_ADDRESS_MISMATCH, RULE(PATTERN_EXACT, 0) },
+      NAME,
+      443,
+      NAME " is allowed, but the client came to an address that is not this name's: it must look "
+           "the name up and use what it is told." },
     { "upstream not found",
       { .reason = REASON_UPSTREAM_NOT_FOUND, RULE(PATTERN_EXACT, 0) },
       NAME,

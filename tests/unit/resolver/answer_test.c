@@ -133,10 +133,48 @@ static void is_as_large_as_expected(void **state)
     assert_true(writer_size(&output) <= 512);
 }
 
+/* With a key, IPv4 in a range and two addresses of IPv6: the records of one type. */
+static enum answer_kind ask_ranged(uint32_t type, bool has_key, uint8_t answer[DNS_ANSWER_MAX])
+{
+    uint8_t message[TEST_QUERY_MAX];
+    struct query query;
+    struct ip_network range;
+    struct settings settings = settings_default();
+    struct gate_addresses gate = gate_with(0, 2);
+    size_t size = make_query("API.example.com", type, false, message);
+    assert_int_equal(query_parse(reader_over(message, size), &query), QUERY_OK);
+    assert_true(ip_network_parse("127.90.0.0/16", &range));
+    assert_true(gate_addresses_add_range(&gate, &range));
+    assert_true(gate_key_parse("00112233445566778899aabbccddeeff", &settings.gate_key));
+    settings.gate_key.is_known = has_key;
+    struct answer_terms terms = { .settings = &settings, .gate = &gate, .verdict = allowed };
+    struct writer output = writer_over(answer, DNS_ANSWER_MAX);
+    return answer_compose(&query, QUERY_OK, &terms, &output);
+}
+
+static void range_gives_the_names_own_address(void **state)
+{
+    enum { RECORD_AT = DNS_HEADER_BYTES + 17 + 4, ADDRESS_AT = RECORD_AT + 12 };
+    uint8_t answer[DNS_ANSWER_MAX];
+    (void)state;
+    assert_int_equal(ask_ranged(DNS_TYPE_A, true, answer), ANSWER_ADDRESSES);
+    assert_memory_equal(answer + 6, "\0\1", 2);
+    assert_memory_equal(answer + ADDRESS_AT, "\x7f\x5a\x35\x66", 4);
+    assert_int_equal(ask_ranged(DNS_TYPE_ANY, true, answer), ANSWER_ADDRESSES);
+    assert_memory_equal(answer + ADDRESS_AT, "\x7f\x5a\x35\x66", 4);
+    assert_int_equal(ask_ranged(DNS_TYPE_AAAA, true, answer), ANSWER_ADDRESSES);
+    assert_memory_equal(answer + 6, "\0\2", 2);
+    assert_int_equal(ask_ranged(DNS_TYPE_A, false, answer), ANSWER_NO_DATA);
+    assert_int_equal(ask_ranged(DNS_TYPE_ANY, false, answer), ANSWER_ADDRESSES); /* of IPv6 */
+    assert_memory_equal(answer + 6, "\0\2", 2);
+}
+
 int main(void)
 {
     struct tests tests = { 0 };
     TESTS_ADD_TABLE(&tests, rows, is_composed_to_the_byte);
     TESTS_ADD_TABLE(&tests, size_rows, is_as_large_as_expected);
+    tests_add_row(&tests, "a range gives the name's own address", NULL,
+                  range_gives_the_names_own_address);
     return tests_run(&tests, "answer");
 }

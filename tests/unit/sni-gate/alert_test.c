@@ -15,6 +15,7 @@ static const struct row {
     { "no listener: unrecognized_name", REASON_NO_LISTENER, 112, 112 },
     { "a deny rule: unrecognized_name", REASON_DENY_RULE, 112, 112 },
     { "a parent: unrecognized_name", REASON_PARENT, 112, 112 },
+    { "another name's address: unrecognized_name", REASON_ADDRESS_MISMATCH, 112, 112 },
     { "no SNI: handshake_failure, missing_extension", REASON_NO_SERVER_NAME, 40, 109 },
     { "bad name: illegal_parameter", REASON_BAD_SERVER_NAME, 47, 47 },
     { "address: illegal_parameter", REASON_ADDRESS_AS_SERVER_NAME, 47, 47 },

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#define GATE_KEY "ffeeddccbbaa99887766554433221100"
+
 enum { NO_ALERT = -1, NAME_MAX_BYTES = 256 };
 
 struct fixture {
@@ -23,6 +25,7 @@ struct fixture {
     struct policy_view view;
     struct dns_channel *channel;
     struct upstream upstream;
+    struct gate_addresses addresses; /* no ranges, unless a test adds one */
     struct gate *gate;
     int server_listener, server; /* the real server; its port is what rules and clients name */
     uint16_t gate_port, server_port;
@@ -53,6 +56,7 @@ static struct policy *make_policy(uint16_t port)
     };
     assert_int_equal(settings_set(&settings, "allowed_private_networks", "127.0.0.0/8"),
                      SETTING_OK);
+    assert_true(gate_key_parse(GATE_KEY, &settings.gate_key));
     assert_int_equal(host_name_parse(BYTES("api.test"), &rule.name), HOST_NAME_OK);
     assert_true(policy_builder_add(builder, &rule));
     return policy_builder_finish(builder, &settings, 1);
@@ -65,6 +69,7 @@ static void start_gate(struct fixture *fixture)
         .poller = fixture->upstream.poller,
         .upstream = &fixture->upstream,
         .view = &fixture->view,
+        .addresses = &fixture->addresses,
         .sink = { fixture, note_end },
     };
     int listener = bound_socket(SOCK_STREAM, "127.0.0.1:0");
@@ -283,6 +288,61 @@ static void refuses_a_private_address(void **state)
     assert_int_equal(fixture->event.verdict.rule_id, 7);
 }
 
+static void add_range(struct fixture *fixture, const char *text)
+{
+    struct ip_network range;
+    assert_true(ip_network_parse(text, &range));
+    assert_true(gate_addresses_add_range(&fixture->addresses, &range));
+}
+
+/* The client comes to 127.0.0.1 as ever. */
+static void refuses_a_name_at_anothers_address(void **state)
+{
+    struct fixture *fixture = *state;
+    add_range(fixture, "127.0.0.0/8");
+    send_hello(fixture);
+    expect_alert(fixture, 112);
+    shutdown(fixture->client, SHUT_WR);
+    expect_event(fixture, REASON_ADDRESS_MISMATCH, GATE_END_REFUSED);
+    assert_int_equal(fixture->event.verdict.decision, DECISION_DENY);
+    assert_int_equal(fixture->event.verdict.rule_id, 7);
+    assert_int_equal(fixture->event.arrived_at.fit, GATE_ADDRESS_OF_ANOTHER);
+    assert_memory_equal(fixture->event.arrived_at.address.bytes, "\x7f\0\0\1", 4);
+    assert_int_equal(fixture->dns.question_count, 0);
+    assert_int_equal(gate_unchecked_address_count(fixture->gate), 0);
+}
+
+/* Lets one connection through and closes it. */
+static void pass_through(struct fixture *fixture)
+{
+    send_hello(fixture);
+    accept_server(fixture);
+    close(fixture->client);
+    fixture->client = -1;
+    close(fixture->server);
+    fixture->server = -1;
+    await_events(fixture, 1);
+    assert_int_equal(fixture->event.verdict.reason, REASON_ALLOWED);
+}
+
+static void admits_a_name_at_its_address(void **state)
+{
+    struct fixture *fixture = *state;
+    add_range(fixture, "127.0.0.0/30"); /* of its two addresses, this is the name's */
+    pass_through(fixture);
+    assert_int_equal(fixture->event.arrived_at.fit, GATE_ADDRESS_OF_NAME);
+    assert_int_equal(gate_unchecked_address_count(fixture->gate), 0);
+}
+
+static void counts_addresses_outside_all_ranges(void **state)
+{
+    struct fixture *fixture = *state;
+    add_range(fixture, "10.0.0.0/8");
+    pass_through(fixture);
+    assert_int_equal(fixture->event.arrived_at.fit, GATE_ADDRESS_OUTSIDE);
+    assert_int_equal(gate_unchecked_address_count(fixture->gate), 1);
+}
+
 static void refuses_when_the_server_is_down(void **state)
 {
     struct fixture *fixture = *state;
@@ -423,6 +483,9 @@ int main(void)
         TEST(passes_the_very_same_bytes),
         TEST(passes_what_came_with_the_hello),
         TEST(refuses_a_private_address),
+        TEST(refuses_a_name_at_anothers_address),
+        TEST(admits_a_name_at_its_address),
+        TEST(counts_addresses_outside_all_ranges),
         TEST(refuses_when_the_server_is_down),
         TEST(closes_on_a_refused_client_that_stays),
         TEST(refuses_a_hello_that_is_cut_short),

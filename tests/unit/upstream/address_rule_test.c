@@ -217,7 +217,7 @@ static enum address_fitness judge_beside(const char *own, const char *dialled)
                      SETTING_OK);
     assert_true(endpoint_parse(own, -1, &own_endpoint));
     assert_true(endpoint_parse(dialled, -1, &endpoint));
-    const struct address_rule rule = { &settings, &own_endpoint, 1 };
+    const struct address_rule rule = { &settings, &own_endpoint, 1, NULL, 0 };
     return address_rule_judge(&rule, &endpoint);
 }
 
@@ -233,6 +233,31 @@ static void own_sockets_are_refused(void **state)
     assert_int_equal(judge_beside("0.0.0.0:8443", "127.0.0.1:443"), ADDRESS_FIT);
 }
 
+static void own_ranges_are_refused(void **state)
+{
+    struct settings settings = settings_default();
+    const struct ip_network ranges[] = { { { 4, { 127, 90 } }, 16 }, { { 6, { 0xfd } }, 64 } };
+    const struct address_rule rule = { .settings = &settings,
+                                       .own_range = ranges,
+                                       .own_range_count = COUNT(ranges) };
+    static const struct {
+        const char *dialled;
+        enum address_fitness expected;
+    } cases[] = { { "127.90.1.2:443", ADDRESS_OWN_SOCKET },
+                  { "127.90.1.2:1", ADDRESS_OWN_SOCKET },
+                  { "127.91.1.2:443", ADDRESS_FIT },
+                  { "[fd00::1]:443", ADDRESS_OWN_SOCKET },
+                  { "[fd00:1::1]:443", ADDRESS_FIT } };
+    (void)state;
+    assert_int_equal(settings_set(&settings, "allowed_private_networks", "127.0.0.0/8,fd00::/8"),
+                     SETTING_OK);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint endpoint;
+        assert_true(endpoint_parse(cases[i].dialled, -1, &endpoint));
+        assert_int_equal(address_rule_judge(&rule, &endpoint), cases[i].expected);
+    }
+}
+
 int main(void)
 {
     struct tests *tests = test_calloc(1, sizeof(*tests));
@@ -246,6 +271,7 @@ int main(void)
                   setting_opens_its_networks_alone);
     tests_add_row(tests, "no address", NULL, no_address_is_refused);
     tests_add_row(tests, "Pinhole's own sockets", NULL, own_sockets_are_refused);
+    tests_add_row(tests, "the gate's own ranges", NULL, own_ranges_are_refused);
     int result = tests_run(tests, "address_rule");
     test_free(tests);
     return result;
