@@ -8,6 +8,7 @@
 #include "app/worker.h"
 #include "base/text.h"
 #include "net/socket.h"
+#include "sni-gate/client_limits.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -24,11 +25,20 @@ struct server {
     struct policy_thread *policy;
     struct worker *worker[OPTIONS_WORKERS_MAX];
     uint32_t worker_count;
+    struct client_limits *limits;
     sigset_t stop_signals;
 };
 
 /* Rings of the log: one a worker, then one each for the other threads that log. */
 enum { RING_CONTROL, RING_POLICY, RING_RECORD, OTHER_RINGS };
+
+/* On the policy thread. */
+static void on_policy_published(void *context)
+{
+    struct server *server = context;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        worker_policy_changed(server->worker[i]);
+}
 
 static bool start_workers(struct server *server, struct fault *fault)
 {
@@ -37,7 +47,8 @@ static bool start_workers(struct server *server, struct fault *fault)
                                   .log = server->log,
                                   .record = policy_thread_record(server->policy),
                                   .own = server->own.endpoint,
-                                  .own_count = server->own.count };
+                                  .own_count = server->own.count,
+                                  .limits = server->limits };
     for (uint32_t i = 0; i < server->options.workers; i++) {
         server->worker[i] = worker_new(&setup, i, fault);
         if (server->worker[i] == NULL)
@@ -73,7 +84,9 @@ static bool start(struct server *server, struct fault *fault)
                                          .ports = options_ports(&server->options),
                                          .log = server->log,
                                          .policy_ring = workers + RING_POLICY,
-                                         .record_ring = workers + RING_RECORD };
+                                         .record_ring = workers + RING_RECORD,
+                                         .published = on_policy_published,
+                                         .context = server };
     server->policy = policy_thread_new(&setup, fault);
     return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
            policy_thread_start(server->policy, fault);
@@ -82,11 +95,13 @@ static bool start(struct server *server, struct fault *fault)
 /* Workers that were never started are freed all the same. */
 static void stop(struct server *server)
 {
+    policy_thread_stop(server->policy);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_stop(server->worker[i]);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_free(server->worker[i]);
     policy_thread_free(server->policy);
+    client_limits_free(server->limits);
     log_thread_stop(server->log);
 }
 
@@ -147,6 +162,14 @@ static void wait_for_signal(struct server *server)
     }
 }
 
+/* A connection through the gate takes two descriptors; the rest of the process needs some. */
+static uint32_t connections_for(uint64_t descriptor_limit, uint32_t workers)
+{
+    const uint64_t others = 64 + 16 * (uint64_t)workers;
+    uint64_t most = descriptor_limit > others ? (descriptor_limit - others) / 2 : 0;
+    return most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
+}
+
 static void log_started(struct server *server, uint64_t descriptor_limit)
 {
     struct log_record *record = event_log_start(&server->control_log, "started");
@@ -154,6 +177,8 @@ static void log_started(struct server *server, uint64_t descriptor_limit)
         return;
     log_record_number(record, "workers", server->worker_count);
     log_record_number(record, "descriptor_limit", (int64_t)descriptor_limit);
+    log_record_number(record, "connection_limit",
+                      connections_for(descriptor_limit, server->worker_count));
     event_log_send(&server->control_log);
 }
 
@@ -166,8 +191,10 @@ int command_serve(const struct options *options, struct fault *fault)
     }
     server->options = *options;
     block_signals(server);
+    fault_what(fault, "out of memory");
     uint64_t descriptor_limit = socket_raise_descriptor_limit();
-    bool is_up = start(server, fault);
+    server->limits = client_limits_new(connections_for(descriptor_limit, options->workers));
+    bool is_up = server->limits != NULL && start(server, fault);
     if (is_up) {
         log_started(server, descriptor_limit);
         print_ready(server);

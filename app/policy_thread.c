@@ -36,6 +36,8 @@ struct policy_thread {
     struct event_log log;
     struct merge merge;
     int stop; /* eventfd */
+    void (*published)(void *context);
+    void *published_context;
     bool is_stale;
     int64_t busy_since_ms;                                 /* monotonic; 0: not busy */
     char stale_what[sizeof(((struct fault *)NULL)->what)]; /* what was said of it last */
@@ -115,6 +117,7 @@ static void publish(struct policy_thread *thread, struct policy_source_next *nex
         free(next->touched.id);
     record_thread_refresh(thread->record, next->policy, next->touches_all ? NULL : &next->touched);
     policy_feed_publish(&thread->feed, next->policy);
+    thread->published(thread->published_context);
 }
 
 static void look(struct policy_thread *thread, bool is_replaced)
@@ -244,6 +247,8 @@ struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
     fault_what(fault, "out of memory or descriptors");
     if (thread == NULL)
         return NULL;
+    thread->published = setup->published;
+    thread->published_context = setup->context;
     event_log_init(&thread->log, setup->log, setup->policy_ring);
     database_guard_init(&thread->guard);
     thread->stop = eventfd(0, EFD_CLOEXEC);
@@ -287,14 +292,21 @@ bool policy_thread_start(struct policy_thread *thread, struct fault *fault)
     return thread->is_started;
 }
 
-void policy_thread_free(struct policy_thread *thread)
+void policy_thread_stop(struct policy_thread *thread)
 {
     uint64_t one = 1;
-    if (thread == NULL)
+    if (thread == NULL || !thread->is_started)
         return;
     (void)!write(thread->stop, &one, sizeof(one)); /* its counter is far from full */
-    if (thread->is_started)
-        (void)pthread_join(thread->thread, NULL);
+    (void)pthread_join(thread->thread, NULL);
+    thread->is_started = false;
+}
+
+void policy_thread_free(struct policy_thread *thread)
+{
+    if (thread == NULL)
+        return;
+    policy_thread_stop(thread);
     if (thread->merge.is_running)
         finish_merge(thread);
     policy_feed_release(&thread->feed);

@@ -14,6 +14,8 @@ struct policy_thread_setup {
     struct policy_ports ports;
     struct log_thread *log;            /* borrowed */
     uint32_t policy_ring, record_ring; /* in it */
+    void (*published)(void *context);  /* on the policy thread, after each policy but the first */
+    void *context;
 };
 
 /* Opens the file (creating and migrating it where need be) and loads the first policy. NULL with a
@@ -29,6 +31,9 @@ struct record_thread *policy_thread_record(struct policy_thread *thread);
 
 /* Starts to notice edits. False with a fault. */
 bool policy_thread_start(struct policy_thread *thread, struct fault *fault);
+
+/* Notices no more edits, and publishes nothing more; policies stay to be read. NULL is fine. */
+void policy_thread_stop(struct policy_thread *thread);
 
 /* Stops and frees; nobody may hold a view of the feed any more. NULL is fine. */
 void policy_thread_free(struct policy_thread *thread);

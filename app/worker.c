@@ -110,6 +110,7 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
                                 .upstream = &worker->upstream,
                                 .view = &worker->view,
                                 .addresses = &options->gate_addresses,
+                                .limits = setup->limits,
                                 .sink = { &worker->observer, observer_connection_ended } };
     worker->gate = gate_new(&parts);
     for (uint32_t i = 0; worker->gate != NULL && i < options->tls_listen_count; i++) {
@@ -178,6 +179,17 @@ bool worker_start(struct worker *worker, struct fault *fault)
     if (!worker->is_started)
         fault_what(fault, "can't start a thread");
     return worker->is_started;
+}
+
+static void judge_again(void *context)
+{
+    struct worker *worker = context;
+    gate_policy_changed(worker->gate);
+}
+
+void worker_policy_changed(struct worker *worker)
+{
+    (void)mailbox_post(worker->mailbox, judge_again, worker); /* or the gate sees it by itself */
 }
 
 void worker_stop(struct worker *worker)

@@ -4,6 +4,7 @@
 #include "app/options.h"
 #include "policy/policy_feed.h"
 
+struct client_limits;
 struct record_thread;
 struct worker;
 
@@ -15,6 +16,7 @@ struct worker_setup {
     struct record_thread *record;
     const struct endpoint *own; /* every endpoint that is Pinhole's own, never to be dialled */
     uint32_t own_count;
+    struct client_limits *limits;
 };
 
 /* Binds the worker's sockets; `index` numbers workers (and their log rings) from 0. NULL with a
@@ -23,6 +25,9 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
 
 /* Starts its thread. False with a fault. */
 bool worker_start(struct worker *worker, struct fault *fault);
+
+/* There is another policy: what the worker has open is judged again. Any thread. */
+void worker_policy_changed(struct worker *worker);
 
 /* Asks the thread to end: listeners close, connections end. Any thread. */
 void worker_stop(struct worker *worker);

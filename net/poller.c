@@ -12,7 +12,9 @@ struct poller {
     uv_poll_t handle;
     int set;
     struct epoll_event events[EVENTS_PER_TURN];
-    int event_count, event_at; /* of the turn that is being delivered */
+    int event_count, event_at;     /* of the turn that is being delivered */
+    struct socket_watch **watches; /* by descriptor; NULL: none */
+    size_t watch_capacity;
 };
 
 static void on_set_ready(uv_poll_t *handle, int status, int events)
@@ -25,7 +27,7 @@ static void on_set_ready(uv_poll_t *handle, int status, int events)
         count > 0 ? count : 0; /* the set is level-triggered: EINTR comes back as readiness */
     for (poller->event_at = 0; poller->event_at < poller->event_count; poller->event_at++) {
         struct epoll_event *event = &poller->events[poller->event_at];
-        struct socket_watch *watch = event->data.ptr;
+        struct socket_watch *watch = event->data.fd >= 0 ? poller->watches[event->data.fd] : NULL;
         if (watch != NULL)
             watch->on_ready(watch, event->events);
     }
@@ -57,6 +59,7 @@ static void on_handle_closed(uv_handle_t *handle)
 {
     struct poller *poller = handle->data;
     (void)close(poller->set);
+    free(poller->watches);
     free(poller);
 }
 
@@ -66,24 +69,47 @@ void poller_free(struct poller *poller)
         uv_close((uv_handle_t *)&poller->handle, on_handle_closed);
 }
 
+/* Descriptors are the lowest numbers there are, so a plain array stays small. */
+static bool make_room(struct poller *poller, size_t descriptor)
+{
+    size_t capacity = 2 * poller->watch_capacity > 64 ? 2 * poller->watch_capacity : 64;
+    if (descriptor < poller->watch_capacity)
+        return true;
+    if (capacity <= descriptor)
+        capacity = descriptor + 1;
+    struct socket_watch **watches =
+        realloc(poller->watches, capacity * sizeof(struct socket_watch *));
+    if (watches == NULL)
+        return false;
+    for (size_t i = poller->watch_capacity; i < capacity; i++)
+        watches[i] = NULL;
+    poller->watches = watches;
+    poller->watch_capacity = capacity;
+    return true;
+}
+
 int socket_watch_start(struct poller *poller, struct socket_watch *watch, int descriptor,
                        socket_watch_fn on_ready)
 {
     struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                 .data.ptr = watch };
+                                 .data.fd = descriptor };
+    if (!make_room(poller, (size_t)descriptor))
+        return UV_ENOMEM;
     if (epoll_ctl(poller->set, EPOLL_CTL_ADD, descriptor, &event) < 0)
         return -errno;
     *watch = (struct socket_watch){ descriptor, on_ready, poller };
+    poller->watches[descriptor] = watch;
     return 0;
 }
 
-/* Events of this turn may still name the watch; its memory may be gone when their turn comes. */
+/* Events of this turn may still name the descriptor, which may be another socket's when their turn
+ * comes. */
 static void drop_pending_events(const struct socket_watch *watch)
 {
     struct poller *poller = watch->poller;
     for (int i = poller->event_at; i < poller->event_count; i++)
-        if (poller->events[i].data.ptr == watch)
-            poller->events[i].data.ptr = NULL;
+        if (poller->events[i].data.fd == watch->descriptor)
+            poller->events[i].data.fd = -1;
 }
 
 void socket_watch_close(struct socket_watch *watch)
@@ -91,8 +117,17 @@ void socket_watch_close(struct socket_watch *watch)
     if (watch->descriptor < 0 || watch->poller == NULL)
         return;
     drop_pending_events(watch);
+    watch->poller->watches[watch->descriptor] = NULL;
     (void)close(
         watch->descriptor); /* leaves the set by itself: nobody duplicates our descriptors */
     watch->descriptor = -1;
     watch->poller = NULL;
+}
+
+void socket_watch_move(struct socket_watch *from, struct socket_watch *to)
+{
+    *to = *from;
+    to->poller->watches[to->descriptor] = to;
+    from->descriptor = -1;
+    from->poller = NULL;
 }

@@ -35,3 +35,6 @@ int socket_watch_start(struct poller *poller, struct socket_watch *watch, int de
 /* Closes the descriptor and drops events of this turn that were not yet delivered. Safe to call
  * twice, and from any callback of the same poller. After it the watch's memory may be freed. */
 void socket_watch_close(struct socket_watch *watch);
+/* Moves a started watch, with its descriptor, to other memory; `from` is then as if it was closed.
+ * No system call. */
+void socket_watch_move(struct socket_watch *from, struct socket_watch *to);

@@ -73,6 +73,8 @@ static const char *after_destination(enum reason reason)
     case REASON_ADDRESS_MISMATCH:
         return " is allowed, but the client came to an address that is not this name's: it must "
                "look the name up and use what it is told";
+    case REASON_REVOKED:
+        return " was allowed, but no longer is";
     case REASON_UPSTREAM_NOT_FOUND:
         return " is allowed, but the upstream DNS knows no address for it";
     case REASON_UPSTREAM_DNS_FAILED:
@@ -100,6 +102,10 @@ static const char *after_destination(enum reason reason)
     case REASON_HELLO_CUT_SHORT:
     case REASON_NOT_TLS:
     case REASON_NAME_CHANGED:
+    case REASON_ECH_DENIED:
+    case REASON_TOO_MANY_CONNECTIONS:
+    case REASON_TOO_MANY_OF_CLIENT:
+    case REASON_TOO_MANY_HANDSHAKES:
     case REASON_OUT_OF_RESOURCES:
     case REASON_DENY_RULE:
     case REASON_OBSERVED:
@@ -132,6 +138,15 @@ static const char *about_connection(enum reason reason)
         return "The client does not speak TLS";
     case REASON_NAME_CHANGED:
         return "The client's second ClientHello names another server than its first";
+    case REASON_ECH_DENIED:
+        return "The ClientHello has the extension encrypted_client_hello, which the setting ech "
+               "denies";
+    case REASON_TOO_MANY_CONNECTIONS:
+        return "The gate has as many connections as it may (max_connections)";
+    case REASON_TOO_MANY_OF_CLIENT:
+        return "The client has as many connections as it may (max_connections_per_client)";
+    case REASON_TOO_MANY_HANDSHAKES:
+        return "The client begins connections faster than it may (max_handshakes_per_client)";
     case REASON_OUT_OF_RESOURCES:
         return "Pinhole is out of descriptors or memory";
     case REASON_NO_RULE:
@@ -140,6 +155,7 @@ static const char *about_connection(enum reason reason)
     case REASON_DENY_RULE:
     case REASON_PARENT:
     case REASON_ADDRESS_MISMATCH:
+    case REASON_REVOKED:
     case REASON_UPSTREAM_NOT_FOUND:
     case REASON_UPSTREAM_DNS_FAILED:
     case REASON_UPSTREAM_ADDRESS_REFUSED:

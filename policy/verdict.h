@@ -35,6 +35,11 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(UPSTREAM_CLOSED, "upstream_closed")                                                     \
     REASON(UPSTREAM_SILENT, "upstream_silent")                                                     \
     REASON(UPSTREAM_MALFORMED, "upstream_malformed")                                               \
+    REASON(ECH_DENIED, "ech_denied")                                                               \
+    REASON(TOO_MANY_CONNECTIONS, "too_many_connections")                                           \
+    REASON(TOO_MANY_OF_CLIENT, "too_many_of_client")                                               \
+    REASON(TOO_MANY_HANDSHAKES, "too_many_handshakes")                                             \
+    REASON(REVOKED, "revoked")                                                                     \
     REASON(OUT_OF_RESOURCES, "out_of_resources")                                                   \
     REASON(OBSERVED, "observed")                                                                   \
     REASON(ALLOWED, "allowed")

@@ -11,6 +11,7 @@ enum alert_description {
     ALERT_DECODE_ERROR = 50,
     ALERT_INTERNAL_ERROR = 80,
     ALERT_MISSING_EXTENSION = 109,
+    ALERT_UNSUPPORTED_EXTENSION = 110,
     ALERT_UNRECOGNIZED_NAME = 112,
 };
 
@@ -44,9 +45,15 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
     case REASON_UPSTREAM_CLOSED:
     case REASON_UPSTREAM_SILENT:
     case REASON_UPSTREAM_MALFORMED:
+    case REASON_TOO_MANY_CONNECTIONS:
+    case REASON_TOO_MANY_OF_CLIENT:
+    case REASON_TOO_MANY_HANDSHAKES:
     case REASON_OUT_OF_RESOURCES:
         return ALERT_INTERNAL_ERROR;
+    case REASON_ECH_DENIED:
+        return ALERT_UNSUPPORTED_EXTENSION;
     case REASON_NOT_TLS:
+    case REASON_REVOKED: /* the server has spoken already, or is about to */
     case REASON_OBSERVED:
     case REASON_ALLOWED:
     case REASON_COUNT:

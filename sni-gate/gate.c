@@ -1,6 +1,11 @@
 /* sni-gate/gate.c - accepting connections. */
 #include "sni-gate/gate.h"
+#include "base/clock.h"
 #include "net/socket.h"
+#include "policy/policy.h"
+#include "policy/policy_feed.h"
+#include "sni-gate/alert.h"
+#include "sni-gate/client_limits.h"
 #include "sni-gate/session.h"
 
 #include <errno.h>
@@ -9,13 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { UPKEEP_MS = 1000, GATE_HANDLES = 3 };
+
 enum {
     ACCEPTS_PER_TURN = 64,
+    SAY_NO_BYTES = 4096,
     ACCEPT_NEXT_TURN_MS = 1,  /* not 0: libuv runs a zero timer again in the same turn */
     ACCEPT_SHORTAGE_MS = 100, /* until descriptors or memory may be there again */
 };
-
-/* A client that vanished is found out within two minutes; one that is idle may stay. */
 
 struct listener {
     LIST_ENTRY(listener) listeners;
@@ -27,9 +33,12 @@ struct listener {
 struct gate {
     struct session_context sessions;
     LIST_HEAD(, listener) listeners;
-    uv_timer_t resume;    /* active: accepting goes on then */
-    int spare_descriptor; /* given up to turn a client away when there is no other; -1: lost */
-    bool is_timer_closed;
+    uv_timer_t resume;       /* active: accepting goes on then */
+    uv_timer_t upkeep;       /* once a second */
+    uv_idle_t rejudging;     /* active while connections are to be judged again */
+    int open_handles;        /* of these three */
+    uint64_t judged_version; /* of the policy */
+    int spare_descriptor;    /* given up to turn a client away when there is no other; -1: lost */
 };
 
 static int open_spare(void)
@@ -41,7 +50,7 @@ static int open_spare(void)
 
 static void free_if_done(struct gate *gate)
 {
-    if (gate->is_timer_closed && gate->sessions.unfreed_count == 0)
+    if (gate->open_handles == 0 && gate->sessions.opening_count == 0)
         free(gate);
 }
 
@@ -50,11 +59,44 @@ static void on_all_sessions_freed(struct session_context *sessions)
     free_if_done((struct gate *)((char *)sessions - offsetof(struct gate, sessions)));
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     struct gate *gate = handle->data;
-    gate->is_timer_closed = true;
+    gate->open_handles--;
     free_if_done(gate);
+}
+
+static void on_rejudging(uv_idle_t *idle)
+{
+    struct gate *gate = idle->data;
+    if (!sessions_rejudge_some(&gate->sessions))
+        uv_idle_stop(idle);
+}
+
+void gate_policy_changed(struct gate *gate)
+{
+    gate->judged_version = policy_version(policy_view_get(gate->sessions.view));
+    sessions_rejudge_begin(&gate->sessions);
+    (void)uv_idle_start(&gate->rejudging, on_rejudging); /* fails without callback alone */
+}
+
+static void on_upkeep(uv_timer_t *timer)
+{
+    struct gate *gate = timer->data;
+    sessions_sweep(&gate->sessions);
+    if (policy_version(policy_view_get(gate->sessions.view)) != gate->judged_version)
+        gate_policy_changed(gate); /* nobody could say so */
+}
+
+/* None of these calls can fail. */
+static void start_handles(struct gate *gate, uv_loop_t *loop)
+{
+    (void)uv_timer_init(loop, &gate->resume);
+    (void)uv_timer_init(loop, &gate->upkeep);
+    (void)uv_idle_init(loop, &gate->rejudging);
+    gate->resume.data = gate->upkeep.data = gate->rejudging.data = gate;
+    gate->open_handles = GATE_HANDLES;
+    (void)uv_timer_start(&gate->upkeep, on_upkeep, UPKEEP_MS, UPKEEP_MS);
 }
 
 struct gate *gate_new(const struct gate_parts *parts)
@@ -72,14 +114,17 @@ struct gate *gate_new(const struct gate_parts *parts)
         .upstream = parts->upstream,
         .view = parts->view,
         .relays = relays,
+        .limits = parts->limits,
         .sink = parts->sink,
         .address_check = { .addresses = parts->addresses },
         .on_all_freed = on_all_sessions_freed,
     };
     LIST_INIT(&gate->sessions.live);
     LIST_INIT(&gate->listeners);
-    uv_timer_init(parts->loop, &gate->resume);
-    gate->resume.data = gate;
+    TAILQ_INIT(&gate->sessions.active);
+    TAILQ_INIT(&gate->sessions.quiet);
+    start_handles(gate, parts->loop);
+    gate->judged_version = policy_version(policy_view_get(parts->view));
     gate->spare_descriptor = open_spare();
     return gate;
 }
@@ -93,7 +138,9 @@ void gate_free(struct gate *gate)
     relay_pool_free(gate->sessions.relays);
     if (gate->spare_descriptor >= 0)
         (void)close(gate->spare_descriptor);
-    uv_close((uv_handle_t *)&gate->resume, on_timer_closed);
+    uv_close((uv_handle_t *)&gate->resume, on_handle_closed);
+    uv_close((uv_handle_t *)&gate->upkeep, on_handle_closed);
+    uv_close((uv_handle_t *)&gate->rejudging, on_handle_closed);
 }
 
 /* Accepting */
@@ -127,10 +174,23 @@ static int accept_client(const struct listener *listener, struct session_arrival
     return descriptor;
 }
 
-static void turn_away(struct gate *gate, int descriptor, const struct session_arrival *arrival)
+/* Tells a client that can't be had so, as far as that can be done at once: a close with unread
+ * bytes would swallow the alert. */
+static void say_no(int descriptor, enum reason reason)
 {
+    uint8_t record[ALERT_RECORD_BYTES], unread[SAY_NO_BYTES];
+    size_t size = alert_write(reason, true, record);
+    (void)!recv(descriptor, unread, sizeof(unread), 0);
+    (void)send(descriptor, record, size, MSG_NOSIGNAL);
+    (void)shutdown(descriptor, SHUT_WR);
+}
+
+static void turn_away(struct gate *gate, int descriptor, const struct session_arrival *arrival,
+                      enum reason reason)
+{
+    say_no(descriptor, reason);
     (void)close(descriptor);
-    session_report_turned_away(&gate->sessions, arrival);
+    session_report_turned_away(&gate->sessions, arrival, reason);
 }
 
 /* Out of descriptors, a client left in the backlog would hang until it gives up, and its readiness
@@ -145,7 +205,7 @@ static enum accept_outcome turn_next_away(struct listener *listener)
     int descriptor = accept_client(listener, &arrival);
     enum accept_outcome outcome = ACCEPT_AGAIN;
     if (descriptor >= 0)
-        turn_away(gate, descriptor, &arrival);
+        turn_away(gate, descriptor, &arrival, REASON_OUT_OF_RESOURCES);
     else
         outcome = errno == EAGAIN ? ACCEPT_DRAINED : ACCEPT_SHORTAGE;
     gate->spare_descriptor = open_spare();
@@ -159,7 +219,7 @@ static enum accept_outcome judge_failure(struct listener *listener, int error)
         return ACCEPT_DRAINED;
     case EMFILE:
     case ENFILE:
-        return turn_next_away(listener);
+        return sessions_shed(&listener->gate->sessions) ? ACCEPT_AGAIN : turn_next_away(listener);
     case EINTR: /* accept(2): these speak of the one connection, not of the listener */
     case ECONNABORTED:
     case EPERM:
@@ -177,15 +237,38 @@ static enum accept_outcome judge_failure(struct listener *listener, int error)
     }
 }
 
+/* Counts it where there is room for it; REASON_ALLOWED, or why it is turned away. */
+static enum reason let_in(struct gate *gate, int descriptor, const struct session_arrival *arrival)
+{
+    const struct settings *settings = policy_settings(policy_view_get(gate->sessions.view));
+    const struct limit_terms terms = {
+        .connections = settings->max_connections,
+        .connections_per_client = settings->max_connections_per_client,
+        .handshakes_per_client = settings->max_handshakes_per_client,
+        .now_s = clock_monotonic_ms() / 1000,
+    };
+    if (socket_is_in_reserve(descriptor) && !sessions_shed(&gate->sessions))
+        return REASON_OUT_OF_RESOURCES;
+    if (gate->sessions.limits == NULL)
+        return REASON_ALLOWED;
+    return client_limits_enter(gate->sessions.limits, &arrival->client.address, &terms);
+}
+
 static enum accept_outcome accept_one(struct listener *listener)
 {
     struct session_arrival arrival;
+    struct gate *gate = listener->gate;
     int descriptor = accept_client(listener, &arrival);
     if (descriptor < 0)
         return judge_failure(listener, errno);
-    if (socket_is_in_reserve(descriptor) ||
-        !session_start(&listener->gate->sessions, descriptor, &arrival))
-        turn_away(listener->gate, descriptor, &arrival);
+    enum reason reason = let_in(gate, descriptor, &arrival);
+    if (reason == REASON_ALLOWED && !session_start(&gate->sessions, descriptor, &arrival)) {
+        reason = REASON_OUT_OF_RESOURCES;
+        if (gate->sessions.limits != NULL)
+            client_limits_leave(gate->sessions.limits, &arrival.client.address);
+    }
+    if (reason != REASON_ALLOWED)
+        turn_away(gate, descriptor, &arrival, reason);
     return ACCEPT_AGAIN;
 }
 

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 struct gate;
+struct client_limits;
 struct gate_addresses;
 struct policy_view;
 struct poller;
@@ -20,7 +21,8 @@ struct gate_parts {
     struct upstream *upstream;
     struct policy_view *view;
     const struct gate_addresses
-        *addresses;        /* whose ranges give names their addresses; NULL: none */
+        *addresses;               /* whose ranges give names their addresses; NULL: none */
+    struct client_limits *limits; /* shared by the workers; NULL: none */
     struct gate_sink sink; /* must not call back into the gate, but for gate_connection_count() */
 };
 
@@ -37,6 +39,9 @@ void gate_stop(struct gate *gate);
 
 /* Closes every connection, as GATE_END_SHUTDOWN. */
 void gate_close_all(struct gate *gate);
+
+/* There is another policy: judges every connection again, some each turn of the loop. */
+void gate_policy_changed(struct gate *gate);
 
 /* Connections of which the sink has not been told; within the sink's call, without the one it is
  * told of. */

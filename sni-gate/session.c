@@ -1,36 +1,24 @@
 /* sni-gate/session.c - one connection as a table of states. Callbacks only name an event;
  * session_enter() alone changes the state. */
-#include "sni-gate/session.h"
 #include "base/clock.h"
 #include "net/socket.h"
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
 #include "sni-gate/alert.h"
-#include "sni-gate/handshake_watch.h"
-#include "sni-gate/hello_reader.h"
+#include "sni-gate/client_limits.h"
+#include "sni-gate/session_layout.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { DRAIN_BYTES = 16 * 1024 };
-
-enum session_state {
-    CLOSING = 0,
-    READING_HELLO,
-    RESOLVING,
-    CONNECTING,
-    WATCHING,
-    RECONNECTING,
-    RELAYING,
-    REFUSING,
-    SESSION_STATES,
-};
 
 enum session_event {
     NAME_ALLOWED,
@@ -41,26 +29,6 @@ enum session_event {
     REFUSED,     /* `verdict` says why */
     ENDED,       /* `end` says how */
     SESSION_EVENTS,
-};
-
-struct session {
-    struct session_context *context;
-    LIST_ENTRY(session) live;
-    struct session_arrival arrival;
-    int64_t started_ms;
-    enum session_state state;
-    int open_handles; /* the two timers, embedded: freed only when both are closed */
-    uv_timer_t deadline;
-    struct socket_watch client;
-    struct hello_reader hello;
-    size_t drained_bytes;
-    struct arrival_address arrived_at;
-    struct verdict verdict; /* denies at first, and again if the server can't be reached */
-    struct upstream_request request;
-    uint32_t client_events; /* epoll's, since the hello was read */
-    struct handshake_watch watch;
-    struct relay relay;
-    enum gate_end end;
 };
 
 static void await_hello(struct session *session);
@@ -77,40 +45,56 @@ static void watch_client_ready(struct session *session, uint32_t events);
 static void relay_client_ready(struct session *session, uint32_t events);
 static void drain_client(struct session *session, uint32_t events);
 
+static uint32_t hello_s(const struct settings *settings)
+{
+    return settings->hello_s;
+}
+
+static uint32_t connect_s(const struct settings *settings)
+{
+    return settings->connect_s;
+}
+
+static uint32_t answer_s(const struct settings *settings)
+{
+    return settings->answer_s;
+}
+
 static const struct {
-    uint64_t deadline_ms;                   /* 0: none */
+    uint32_t (*deadline_s)(const struct settings *settings); /* NULL: it is fixed, */
+    uint64_t deadline_ms;                                    /* or (0) there is none */
     enum reason late;                       /* why it is refused when the deadline has passed */
     void (*enter)(struct session *session); /* starts the work; its callbacks call session_step() */
     void (*client_ready)(struct session *session, uint32_t events);
     enum session_state next[SESSION_EVENTS]; /* unlisted is CLOSING: every surprise fails closed */
 } states[SESSION_STATES] = {
-    [READING_HELLO] = { SESSION_HELLO_MS,
-                        REASON_HELLO_TIMEOUT,
-                        await_hello,
-                        read_hello,
-                        { [NAME_ALLOWED] = RESOLVING, [REFUSED] = REFUSING } },
-    [RESOLVING] = { SESSION_RESOLVE_MS,
-                    REASON_UPSTREAM_DNS_FAILED,
-                    look_up_server,
-                    notice_client_loss,
-                    { [ADDRESSES_FOUND] = CONNECTING, [REFUSED] = REFUSING } },
-    [CONNECTING] = { SESSION_CONNECT_MS,
-                     REASON_UPSTREAM_CONNECT_FAILED,
-                     connect_to_server,
-                     notice_client_loss,
-                     { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
-    [WATCHING] = { SESSION_WATCH_MS,
-                   REASON_UPSTREAM_SILENT,
-                   watch_handshake,
-                   watch_client_ready,
-                   { [SERVER_ANSWERED] = RELAYING,
-                     [SERVER_LOST] = RECONNECTING,
-                     [REFUSED] = REFUSING } },
-    [RECONNECTING] = { SESSION_CONNECT_MS,
-                       REASON_UPSTREAM_CLOSED,
-                       connect_to_next_server,
-                       notice_client_loss,
-                       { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
+    [READING_HELLO] = { .deadline_s = hello_s,
+                        .late = REASON_HELLO_TIMEOUT,
+                        .enter = await_hello,
+                        .client_ready = read_hello,
+                        .next = { [NAME_ALLOWED] = RESOLVING, [REFUSED] = REFUSING } },
+    [RESOLVING] = { .deadline_ms = SESSION_RESOLVE_MS,
+                    .late = REASON_UPSTREAM_DNS_FAILED,
+                    .enter = look_up_server,
+                    .client_ready = notice_client_loss,
+                    .next = { [ADDRESSES_FOUND] = CONNECTING, [REFUSED] = REFUSING } },
+    [CONNECTING] = { .deadline_s = connect_s,
+                     .late = REASON_UPSTREAM_CONNECT_FAILED,
+                     .enter = connect_to_server,
+                     .client_ready = notice_client_loss,
+                     .next = { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
+    [WATCHING] = { .deadline_s = answer_s,
+                   .late = REASON_UPSTREAM_SILENT,
+                   .enter = watch_handshake,
+                   .client_ready = watch_client_ready,
+                   .next = { [SERVER_ANSWERED] = RELAYING,
+                             [SERVER_LOST] = RECONNECTING,
+                             [REFUSED] = REFUSING } },
+    [RECONNECTING] = { .deadline_s = connect_s,
+                       .late = REASON_UPSTREAM_CLOSED,
+                       .enter = connect_to_next_server,
+                       .client_ready = notice_client_loss,
+                       .next = { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
     [RELAYING] = { .enter = relay_both_ways, .client_ready = relay_client_ready },
     [REFUSING] = { .deadline_ms = SESSION_REFUSE_MS,
                    .enter = send_alert,
@@ -120,12 +104,23 @@ static const struct {
 
 static void on_deadline(uv_timer_t *timer);
 
+static uint64_t deadline_of(const struct session *session, enum session_state state)
+{
+    if (states[state].deadline_s == NULL)
+        return states[state].deadline_ms;
+    const struct policy *policy = policy_view_get(session->context->view);
+    return 1000u * (uint64_t)states[state].deadline_s(policy_settings(policy));
+}
+
+/* Closing frees the session: nothing may touch it after. */
 static void session_enter(struct session *session, enum session_state state)
 {
+    uint64_t deadline_ms = deadline_of(session, state);
     session->state = state;
-    uv_timer_stop(&session->deadline);
-    if (states[state].deadline_ms > 0)
-        uv_timer_start(&session->deadline, on_deadline, states[state].deadline_ms, 0);
+    if (session->opening != NULL)
+        uv_timer_stop(&session->opening->deadline);
+    if (deadline_ms > 0)
+        uv_timer_start(&session->opening->deadline, on_deadline, deadline_ms, 0);
     states[state].enter(session);
 }
 
@@ -142,7 +137,7 @@ static void refuse(struct session *session, enum reason reason)
     session_step(session, REFUSED);
 }
 
-static void end(struct session *session, enum gate_end how)
+void session_end(struct session *session, enum gate_end how)
 {
     session->end = how;
     session_step(session, ENDED);
@@ -150,9 +145,9 @@ static void end(struct session *session, enum gate_end how)
 
 static void on_deadline(uv_timer_t *timer)
 {
-    struct session *session = timer->data;
+    struct session *session = ((struct session_opening *)timer->data)->session;
     if (session->state == REFUSING)
-        end(session, GATE_END_REFUSED); /* for the reason it had */
+        session_end(session, GATE_END_REFUSED); /* for the reason it had */
     else
         refuse(session, states[session->state].late);
 }
@@ -164,7 +159,8 @@ static struct session *session_of_client(struct socket_watch *client)
 
 static struct session *session_of_request(struct upstream_request *request)
 {
-    return (struct session *)((char *)request - offsetof(struct session, request));
+    return ((struct session_opening *)((char *)request - offsetof(struct session_opening, request)))
+        ->session;
 }
 
 static struct session *session_of_relay(struct relay *relay)
@@ -189,47 +185,60 @@ static void await_hello(struct session *session)
     (void)close(descriptor);
     session->client.descriptor = -1;
     session->verdict.reason = REASON_OUT_OF_RESOURCES;
-    end(session, GATE_END_REFUSED);
+    session_end(session, GATE_END_REFUSED);
 }
 
 /* An allowed name at another's address is denied. */
 static void check_address(struct session *session, const struct policy *policy)
 {
-    session->arrived_at = address_check_judge(&session->context->address_check, policy,
-                                              &session->hello.name, session->client.descriptor);
+    session->arrived_at =
+        address_check_judge(&session->context->address_check, policy, &session->opening->hello.name,
+                            session->client.descriptor);
     if (session->arrived_at.fit != GATE_ADDRESS_OF_ANOTHER)
         return;
     session->verdict.decision = DECISION_DENY;
     session->verdict.reason = REASON_ADDRESS_MISMATCH;
 }
 
+/* The outer name is what was decided on; the inner one only the server can read. */
+static void check_ech(struct session *session, const struct policy *policy)
+{
+    session->context->ech_count += session->opening->hello.has_ech;
+    if (!session->opening->hello.has_ech || policy_settings(policy)->ech == ECH_ALLOW)
+        return;
+    session->verdict.decision = DECISION_DENY;
+    session->verdict.reason = REASON_ECH_DENIED;
+}
+
 static void decide(struct session *session)
 {
     const struct policy_question question = { session->arrival.client.address,
-                                              &session->hello.name };
+                                              &session->opening->hello.name };
     const struct policy *policy = policy_view_get(session->context->view);
     session->verdict = policy_decide(policy, &question, session->arrival.port, clock_realtime_s());
     if (session->verdict.decision == DECISION_ALLOW)
         check_address(session, policy);
+    if (session->verdict.decision == DECISION_ALLOW)
+        check_ech(session, policy);
     session_step(session, session->verdict.decision == DECISION_ALLOW ? NAME_ALLOWED : REFUSED);
 }
 
 static void read_hello(struct session *session, uint32_t events)
 {
-    session->client_events = events & (uint32_t)~EPOLLIN;
-    switch (hello_reader_read(&session->hello, session->client.descriptor)) {
+    session->opening->client_events = events & (uint32_t)~EPOLLIN;
+    switch (hello_reader_read(&session->opening->hello, session->client.descriptor)) {
     case HELLO_WANTS_MORE:
         break;
     case HELLO_NAMED:
-        if (session->hello.may_have_more)
-            session->client_events |= EPOLLIN;
+        if (session->opening->hello.may_have_more)
+            session->opening->client_events |= EPOLLIN;
         decide(session);
         break;
     case HELLO_REFUSED:
-        refuse(session, session->hello.reason);
+        refuse(session, session->opening->hello.reason);
         break;
     case HELLO_CLIENT_LOST:
-        end(session, GATE_END_CLIENT_RESET);
+        session_end(session, GATE_END_CLIENT_RESET);
         break;
     }
 }
@@ -238,9 +247,9 @@ static void read_hello(struct session *session, uint32_t events)
 
 static void notice_client_loss(struct session *session, uint32_t events)
 {
-    session->client_events |= events;
+    session->opening->client_events |= events;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0)
-        end(session, GATE_END_CLIENT_RESET);
+        session_end(session, GATE_END_CLIENT_RESET);
 }
 
 static void go_on_or_refuse(struct session *session, enum reason reason, enum session_event event)
@@ -258,7 +267,7 @@ static void on_looked_up(struct upstream_request *request, enum reason reason)
 
 static void look_up_server(struct session *session)
 {
-    upstream_lookup(&session->request, &session->hello.name, on_looked_up);
+    upstream_lookup(&session->opening->request, &session->opening->hello.name, on_looked_up);
 }
 
 static void on_connected(struct upstream_request *request, enum reason reason)
@@ -268,7 +277,7 @@ static void on_connected(struct upstream_request *request, enum reason reason)
 
 static void connect_to_server(struct session *session)
 {
-    upstream_connect(&session->request, session->arrival.port, on_connected);
+    upstream_connect(&session->opening->request, session->arrival.port, on_connected);
 }
 
 /* WATCHING */
@@ -282,40 +291,41 @@ static void act_on_watch(struct session *session, enum watch_outcome outcome)
         session_step(session, SERVER_ANSWERED);
         break;
     case WATCH_CLIENT_LOST:
-        end(session, GATE_END_CLIENT_RESET);
+        session_end(session, GATE_END_CLIENT_RESET);
         break;
     case WATCH_SERVER_LOST:
-        if (session->watch.has_relayed)
-            end(session, GATE_END_SERVER_RESET);
-        else if (handshake_watch_can_start_over(&session->watch))
+        if (session->opening->watch.has_relayed)
+            session_end(session, GATE_END_SERVER_RESET);
+        else if (handshake_watch_can_start_over(&session->opening->watch))
             session_step(session, SERVER_LOST);
         else
             refuse(session, REASON_UPSTREAM_CLOSED);
         break;
     case WATCH_REFUSED:
-        refuse(session, session->watch.reason);
+        refuse(session, session->opening->watch.reason);
         break;
     }
 }
 
 static void watch_client_ready(struct session *session, uint32_t events)
 {
-    act_on_watch(session, handshake_watch_client_ready(&session->watch, events));
+    act_on_watch(session, handshake_watch_client_ready(&session->opening->watch, events));
 }
 
 static void watch_server_ready(struct socket_watch *server, uint32_t events)
 {
     struct session *session = session_of_request(upstream_request_of_server(server));
-    act_on_watch(session, handshake_watch_server_ready(&session->watch, events));
+    act_on_watch(session, handshake_watch_server_ready(&session->opening->watch, events));
 }
 
 static void watch_handshake(struct session *session)
 {
-    session->request.server->on_ready = watch_server_ready;
-    socket_set_no_delay(session->request.server->descriptor);
+    session->opening->request.server->on_ready = watch_server_ready;
+    socket_set_no_delay(session->opening->request.server->descriptor);
     act_on_watch(session,
-                 handshake_watch_start(&session->watch, &session->client, session->request.server,
-                                       &session->hello, session->client_events));
+                 handshake_watch_start(&session->opening->watch, &session->client,
+                                       session->opening->request.server, &session->opening->hello,
+                                       session->opening->client_events));
 }
 
 /* RECONNECTING */
@@ -329,22 +339,24 @@ static void on_reconnected(struct upstream_request *request, enum reason reason)
 
 static void connect_to_next_server(struct session *session)
 {
-    session->client_events = session->watch.up.events;
-    handshake_watch_release(&session->watch);
-    upstream_connect_next(&session->request, on_reconnected);
+    session->opening->client_events = session->opening->watch.up.events;
+    handshake_watch_release(&session->opening->watch);
+    upstream_connect_next(&session->opening->request, on_reconnected);
 }
 
 /* RELAYING */
 
 static void relay_client_ready(struct session *session, uint32_t events)
 {
+    session_touch(session);
     relay_ready(&session->relay, RELAY_CLIENT, events);
 }
 
 static void on_server_ready(struct socket_watch *server, uint32_t events)
 {
-    relay_ready(&session_of_request(upstream_request_of_server(server))->relay, RELAY_SERVER,
-                events);
+    struct session *session = (struct session *)((char *)server - offsetof(struct session, server));
+    session_touch(session);
+    relay_ready(&session->relay, RELAY_SERVER, events);
 }
 
 static void on_relay_ended(struct relay *relay, enum relay_end how)
@@ -355,21 +367,64 @@ static void on_relay_ended(struct relay *relay, enum relay_end how)
         [RELAY_CLIENT_RESET] = GATE_END_CLIENT_RESET,
         [RELAY_SERVER_RESET] = GATE_END_SERVER_RESET,
     };
-    end(session_of_relay(relay), ends[how]);
+    session_end(session_of_relay(relay), ends[how]);
+}
+
+/* libuv may touch a handle until its close callback has run, so the last callback frees. */
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct session_opening *opening = handle->data;
+    struct session_context *context = opening->context;
+    if (--opening->open_handles > 0)
+        return;
+    free(opening);
+    if (--context->opening_count == 0)
+        context->on_all_freed(context);
+}
+
+/* Keeps of the beginning what is told at the end, and gives the rest back. */
+static void leave_opening(struct session *session)
+{
+    struct session_opening *opening = session->opening;
+    session->route = (struct session_route){ opening->request.endpoint, opening->request.fitness,
+                                             opening->request.is_stale };
+    session->bytes_up = opening->watch.up.passed;
+    session->bytes_down = opening->watch.down.passed;
+    handshake_watch_release(&opening->watch);
+    hello_assembler_release(&opening->hello.assembler);
+    opening->session = NULL;
+    session->opening = NULL;
+    uv_close((uv_handle_t *)&opening->deadline, on_timer_closed);
+    upstream_request_close(&opening->request, on_timer_closed);
+}
+
+static bool keep_name(struct session *session)
+{
+    const struct host_name *name = &session->opening->hello.name;
+    if (!session->opening->hello.has_name || session->name != NULL)
+        return true;
+    session->name = malloc(name->size);
+    if (session->name == NULL)
+        return false;
+    memcpy(session->name, name->wire, name->size);
+    session->name_size = name->size;
+    return true;
 }
 
 static void relay_both_ways(struct session *session)
 {
     struct relay_preface prefaces[2];
-    if (!handshake_watch_take_prefaces(&session->watch, prefaces)) {
-        end(session, GATE_END_FAILED);
+    struct session_opening *opening = session->opening;
+    if (!keep_name(session) || !handshake_watch_take_prefaces(&opening->watch, prefaces)) {
+        session_end(session, GATE_END_FAILED);
         return;
     }
-    handshake_watch_release(&session->watch);
-    hello_assembler_release(&session->hello.assembler);
-    session->request.server->on_ready = on_server_ready;
-    relay_start(&session->relay, session->context->relays, &session->client,
-                session->request.server, prefaces, on_relay_ended);
+    upstream_take_server(&opening->request, &session->server);
+    session->server.on_ready = on_server_ready;
+    leave_opening(session);
+    session_touch(session);
+    relay_start(&session->relay, session->context->relays, &session->client, &session->server,
+                prefaces, on_relay_ended);
 }
 
 /* REFUSING */
@@ -378,7 +433,7 @@ static void relay_both_ways(struct session *session)
  * server's place. */
 static bool may_be_told(const struct session *session)
 {
-    return !session->watch.has_relayed || session->verdict.reason == REASON_NAME_CHANGED;
+    return !session->opening->watch.has_relayed || session->verdict.reason == REASON_NAME_CHANGED;
 }
 
 /* Tells the client, who has begun to speak TLS, the truth; then waits a moment for it to leave,
@@ -387,11 +442,11 @@ static void send_alert(struct session *session)
 {
     uint8_t record[ALERT_RECORD_BYTES];
     size_t size = 0;
-    upstream_request_cancel(&session->request);
-    if (session->hello.assembler.raw_size > 0 && may_be_told(session))
-        size = alert_write(session->verdict.reason, session->hello.offers_tls13, record);
-    handshake_watch_release(&session->watch);
-    hello_assembler_release(&session->hello.assembler);
+    upstream_request_cancel(&session->opening->request);
+    if (session->opening->hello.assembler.raw_size > 0 && may_be_told(session))
+        size = alert_write(session->verdict.reason, session->opening->hello.offers_tls13, record);
+    handshake_watch_release(&session->opening->watch);
+    hello_assembler_release(&session->opening->hello.assembler);
     if (size > 0) /* nothing was sent before it, so it fits; else the client has gone */
         (void)send(session->client.descriptor, record, size, MSG_NOSIGNAL);
     (void)shutdown(session->client.descriptor, SHUT_WR);
@@ -403,35 +458,47 @@ static void drain_client(struct session *session, uint32_t events)
     (void)events;
     uint8_t bytes[DRAIN_BYTES];
     ssize_t size = 0;
-    while (session->drained_bytes < SESSION_REFUSE_BYTES) {
+    while (session->opening->drained_bytes < SESSION_REFUSE_BYTES) {
         size = recv(session->client.descriptor, bytes, sizeof(bytes), 0);
         if (size < 0 && errno == EINTR)
             continue;
         if (size <= 0)
             break;
-        session->drained_bytes += (size_t)size;
+        session->opening->drained_bytes += (size_t)size;
     }
     if (size < 0 && errno == EAGAIN)
         return;
-    end(session, GATE_END_REFUSED);
+    session_end(session, GATE_END_REFUSED);
 }
 
 /* CLOSING */
 
+bool session_name(const struct session *session, struct host_name *ret_name)
+{
+    struct reader wire = reader_over(session->name, session->name_size);
+    if (session->opening == NULL)
+        return session->name != NULL && host_name_read(&wire, ret_name);
+    if (session->opening->hello.has_name)
+        *ret_name = session->opening->hello.name;
+    return session->opening->hello.has_name;
+}
+
 static void tell_sink(const struct session *session)
 {
+    struct host_name name;
+    bool has_name = session_name(session, &name);
     const struct gate_event event = {
         .client = session->arrival.client,
-        .name = session->hello.has_name ? &session->hello.name : NULL,
+        .name = has_name ? &name : NULL,
         .port = session->arrival.port,
         .verdict = session->verdict,
         .policy = policy_view_get(session->context->view),
         .arrived_at = session->arrived_at,
-        .server = session->request.endpoint,
-        .server_fitness = session->request.fitness,
-        .has_stale_addresses = session->request.is_stale,
-        .bytes_up = session->watch.up.passed + session->relay.up.bytes,
-        .bytes_down = session->watch.down.passed + session->relay.down.bytes,
+        .server = session->route.server,
+        .server_fitness = session->route.fitness,
+        .has_stale_addresses = session->route.has_stale_addresses,
+        .bytes_up = session->bytes_up + session->relay.up.bytes,
+        .bytes_down = session->bytes_down + session->relay.down.bytes,
         .duration_ms = clock_monotonic_ms() - session->started_ms,
         .end = session->end,
     };
@@ -449,36 +516,53 @@ static void reset_on_close(int descriptor)
         (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
-/* libuv may touch a handle until its close callback has run, so the last callback frees. */
-static void on_timer_closed(uv_handle_t *handle)
+static struct socket_watch *server_of(struct session *session)
 {
-    struct session *session = handle->data;
-    struct session_context *context = session->context;
-    if (--session->open_handles > 0)
-        return;
-    free(session);
-    if (--context->unfreed_count == 0)
-        context->on_all_freed(context);
+    return session->opening != NULL ? session->opening->request.server : &session->server;
 }
 
 static void close_all(struct session *session)
 {
+    struct session_context *context = session->context;
+    struct socket_watch *server = server_of(session);
     if (session->end == GATE_END_SERVER_RESET)
         reset_on_close(session->client.descriptor);
-    if (session->end == GATE_END_CLIENT_RESET && session->request.server != NULL)
-        reset_on_close(session->request.server->descriptor);
+    if (session->end == GATE_END_CLIENT_RESET && server != NULL && server->descriptor >= 0)
+        reset_on_close(server->descriptor);
+    session_unlist(session);
     relay_stop(&session->relay);
-    handshake_watch_release(&session->watch);
-    hello_assembler_release(&session->hello.assembler);
     socket_watch_close(&session->client);
-    LIST_REMOVE(session, live);
-    session->context->live_count--;
+    socket_watch_close(&session->server);
+    if (context->limits != NULL)
+        client_limits_leave(context->limits, &session->arrival.client.address);
+    if (session->opening != NULL) {
+        (void)keep_name(session); /* else it is told without */
+        leave_opening(session);
+    }
     tell_sink(session);
-    uv_close((uv_handle_t *)&session->deadline, on_timer_closed);
-    upstream_request_close(&session->request, on_timer_closed);
+    free(session->name);
+    free(session);
 }
 
 /* From outside */
+
+static struct session_opening *start_opening(struct session *session)
+{
+    struct session_opening *opening = calloc(1, sizeof(*opening));
+    struct session_context *context = session->context;
+    if (opening == NULL)
+        return NULL;
+    opening->session = session;
+    opening->context = context;
+    opening->open_handles = 2;
+    uv_timer_init(context->loop, &opening->deadline);
+    opening->deadline.data = opening;
+    upstream_request_init(&opening->request, context->upstream);
+    opening->request.timer.data = opening;
+    hello_reader_init(&opening->hello);
+    context->opening_count++;
+    return opening;
+}
 
 bool session_start(struct session_context *context, int descriptor,
                    const struct session_arrival *arrival)
@@ -489,33 +573,32 @@ bool session_start(struct session_context *context, int descriptor,
     session->context = context;
     session->arrival = *arrival;
     session->started_ms = clock_monotonic_ms();
-    session->open_handles = 2;
     session->client.descriptor = descriptor;
+    session->server.descriptor = -1;
     session->verdict = (struct verdict){ .reason = REASON_HELLO_CUT_SHORT };
-    uv_timer_init(context->loop, &session->deadline);
-    session->deadline.data = session;
-    upstream_request_init(&session->request, context->upstream);
-    session->request.timer.data = session;
-    hello_reader_init(&session->hello);
+    session->opening = start_opening(session);
+    if (session->opening == NULL) {
+        free(session);
+        return false;
+    }
     LIST_INSERT_HEAD(&context->live, session, live);
     context->live_count++;
-    context->unfreed_count++;
     session_enter(session, READING_HELLO);
     return true;
 }
 
 void session_shut_down(struct session *session)
 {
-    end(session, session->state == REFUSING ? GATE_END_REFUSED : GATE_END_SHUTDOWN);
+    session_end(session, session->state == REFUSING ? GATE_END_REFUSED : GATE_END_SHUTDOWN);
 }
 
 void session_report_turned_away(const struct session_context *context,
-                                const struct session_arrival *arrival)
+                                const struct session_arrival *arrival, enum reason reason)
 {
     const struct gate_event event = {
         .client = arrival->client,
         .port = arrival->port,
-        .verdict = { .reason = REASON_OUT_OF_RESOURCES },
+        .verdict = { .reason = reason },
         .policy = policy_view_get(context->view),
         .end = GATE_END_REFUSED,
     };

@@ -5,7 +5,7 @@
  *
  * (relaying closes at once: nothing is forged once the server may have spoken). Nothing is dialled
  * before the policy has allowed name and port. A session keeps the verdict and a copy of the name,
- * never the policy. */
+ * never the policy; when the policy changes, it is judged again. */
 #pragma once
 #include "net/relay.h"
 #include "sni-gate/gate_event.h"
@@ -13,21 +13,20 @@
 
 #include <sys/queue.h>
 
-/* How long each part may take. Relaying has no limit: a connection may be idle as long as both ends
- * like. */
+/* What is no setting. */
 enum {
-    SESSION_HELLO_MS = 10 * 1000,
     SESSION_RESOLVE_MS = 5 * 1000,
-    SESSION_CONNECT_MS = 10 * 1000,
-    SESSION_WATCH_MS = 30 * 1000,
     SESSION_REFUSE_MS = 1000,
+    SESSION_REFUSE_BYTES = 64 * 1024, /* read of a refused client so that no reset swallows the
+                                         alert */
+    SESSION_QUIET_MS = 30 * 1000,     /* from then on a silent peer is asked after, */
+    SESSION_SHED_MS = 60 * 1000,      /* and from then on a connection may make room for others */
+    SESSION_REJUDGED_PER_TURN = 1000,
 };
-
-/* What is read of a refused client so that no reset swallows the alert. */
-enum { SESSION_REFUSE_BYTES = 64 * 1024 };
 
 struct session;
 LIST_HEAD(session_list, session);
+TAILQ_HEAD(session_queue, session);
 
 /* What the sessions of one worker share. */
 struct session_context {
@@ -36,12 +35,16 @@ struct session_context {
     struct upstream *upstream;
     struct policy_view *view;
     struct relay_pool *relays;
+    struct client_limits *limits; /* NULL: none; shared with other workers */
     struct gate_sink sink;
     struct address_check address_check;
-    struct session_list live; /* not yet told to the sink */
+    struct session_list live;           /* not yet told to the sink */
+    struct session_queue active, quiet; /* that relay, the longest idle first */
+    struct session *next_judged;        /* NULL: no judging is under way */
     size_t live_count;
-    size_t unfreed_count; /* the live ones, and those that wait for their close callbacks */
-    void (*on_all_freed)(struct session_context *context); /* whenever unfreed_count falls to 0 */
+    size_t opening_count; /* those whose close callbacks have not come */
+    uint64_t ech_count;   /* hellos with the extension encrypted_client_hello */
+    void (*on_all_freed)(struct session_context *context); /* whenever opening_count falls to 0 */
 };
 
 /* Who came, and to which port as far as they know. */
@@ -60,4 +63,13 @@ void session_shut_down(struct session *session);
 
 /* Tells the sink of a client that got no session. */
 void session_report_turned_away(const struct session_context *context,
-                                const struct session_arrival *arrival);
+                                const struct session_arrival *arrival, enum reason reason);
+
+/* To be called about once a second: ends those that were idle for too long. */
+void sessions_sweep(struct session_context *context);
+/* Ends the one that was idle longest, if that was long. False: there is none. */
+bool sessions_shed(struct session_context *context);
+
+/* The policy changed: judges all again, some each call. False when all are judged. */
+void sessions_rejudge_begin(struct session_context *context);
+bool sessions_rejudge_some(struct session_context *context);

@@ -159,17 +159,27 @@ static struct upstream_candidate *pick_candidate(struct upstream_request *reques
     return best;
 }
 
-/* Takes the next address that is fit as `endpoint`; NULL when none is left. */
-static struct upstream_candidate *take_next_fit(struct upstream_request *request)
+static struct address_rule rule_now(const struct upstream *upstream)
 {
-    const struct upstream *upstream = request->upstream;
-    const struct address_rule rule = {
+    return (struct address_rule){
         .settings = policy_settings(policy_view_get(upstream->view)),
         .own = upstream->own,
         .own_count = upstream->own_count,
         .own_range = upstream->own_range,
         .own_range_count = upstream->own_range_count,
     };
+}
+
+bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint)
+{
+    const struct address_rule rule = rule_now(upstream);
+    return address_rule_judge(&rule, endpoint) == ADDRESS_FIT;
+}
+
+/* Takes the next address that is fit as `endpoint`; NULL when none is left. */
+static struct upstream_candidate *take_next_fit(struct upstream_request *request)
+{
+    const struct address_rule rule = rule_now(request->upstream);
     struct upstream_candidate *candidate;
     while ((candidate = pick_candidate(request)) != NULL) {
         struct endpoint next = endpoint_of(request, candidate);
@@ -247,8 +257,7 @@ static void on_attempt_ready(struct socket_watch *watch, uint32_t events)
 {
     struct upstream_attempt *attempt = attempt_of_watch(watch);
     struct upstream_request *request = attempt->request;
-    int error = socket_error(watch->descriptor);
-    if (error != 0 || (events & (EPOLLERR | EPOLLHUP)) != 0) {
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
         drop_attempt(attempt, 0);
         connect_to_next(request);
     } else if ((events & EPOLLOUT) != 0) {
@@ -269,7 +278,6 @@ static bool start_attempt(struct upstream_request *request, struct upstream_atte
         return false;
     }
     request->failure = REASON_UPSTREAM_CONNECT_FAILED;
-    socket_set_keepalive(descriptor);
     if (socket_watch_start(request->upstream->poller, &attempt->watch, descriptor,
                            on_attempt_ready) != 0) {
         close(descriptor);
@@ -335,6 +343,13 @@ void upstream_connect_next(struct upstream_request *request, upstream_fn on_done
     drop_attempt(attempt_of_watch(request->server), 0);
     request->server = NULL;
     start_connecting(request, on_done);
+}
+
+void upstream_take_server(struct upstream_request *request, struct socket_watch *ret_server)
+{
+    assert(request->server != NULL);
+    socket_watch_move(request->server, ret_server);
+    request->server = NULL;
 }
 
 void upstream_request_cancel(struct upstream_request *request)

@@ -100,8 +100,15 @@ void upstream_connect(struct upstream_request *request, uint16_t port, upstream_
  * race is tried once more. REASON_UPSTREAM_CONNECT_FAILED when none is left. */
 void upstream_connect_next(struct upstream_request *request, upstream_fn on_done);
 
+/* Takes the connected server away from the request, which may then be closed. The caller sets its
+ * on_ready, and closes it. */
+void upstream_take_server(struct upstream_request *request, struct socket_watch *ret_server);
+
 /* The request of a `server` watch. */
 struct upstream_request *upstream_request_of_server(struct socket_watch *server);
+
+/* Would `endpoint` be dialled under the settings of this moment? */
+bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint);
 
 /* Ends what is under way, without a callback, and closes the socket. Safe at any time after init.
  */

@@ -447,7 +447,7 @@ static void turns_clients_away_without_descriptors(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     expect_event(fixture, REASON_OUT_OF_RESOURCES, GATE_END_REFUSED);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    expect_alert(fixture, NO_ALERT);
+    expect_alert(fixture, 80);
     close(fixture->client);
     uint8_t hello[1024];
     send_hello(fixture); /* the next one finds the gate well */

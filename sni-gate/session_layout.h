@@ -1,0 +1,74 @@
+/* sni-gate/session_layout.h - what a connection is made of. Private to the files session*.c.
+ * What only its beginning needs is memory of its own, given back when the relay begins; so an idle
+ * connection is small. */
+#pragma once
+#include "sni-gate/handshake_watch.h"
+#include "sni-gate/hello_reader.h"
+#include "sni-gate/session.h"
+#include "upstream/upstream.h"
+
+enum session_state {
+    CLOSING = 0,
+    READING_HELLO,
+    RESOLVING,
+    CONNECTING,
+    WATCHING,
+    RECONNECTING,
+    RELAYING,
+    REFUSING,
+    SESSION_STATES,
+};
+
+struct session_opening {
+    struct session *session; /* NULL: it has gone on without */
+    struct session_context *context;
+    int open_handles; /* the two timers, embedded: freed only when both are closed */
+    uv_timer_t deadline;
+    struct hello_reader hello;
+    struct upstream_request request;
+    struct handshake_watch watch;
+    uint32_t client_events; /* epoll's, since the hello was read */
+    size_t drained_bytes;
+};
+
+/* How it got to its server. */
+struct session_route {
+    struct endpoint server; /* dialled, or refused to be; family 0: it came to neither */
+    enum address_fitness fitness;
+    bool has_stale_addresses;
+};
+
+struct session {
+    struct session_context *context;
+    LIST_ENTRY(session) live;
+    struct session_opening *opening; /* owned; NULL while relaying */
+    enum session_state state;
+    enum gate_end end;
+    struct session_arrival arrival;
+    struct arrival_address arrived_at;
+    struct verdict verdict; /* denies at first, and again if the server can't be reached */
+    int64_t started_ms;
+    struct socket_watch client;
+
+    /* Relaying: */
+    TAILQ_ENTRY(session) activity;
+    bool is_listed, is_quiet; /* by activity; in the list of the quiet ones */
+    int64_t active_ms;        /* of the loop's clock: the last byte, to a second */
+    struct socket_watch server;
+    struct session_route route;
+    uint64_t bytes_up, bytes_down; /* before the relay began */
+    struct relay relay;
+    uint8_t *name; /* owned: as on the wire */
+    size_t name_size;
+};
+
+/* The name that it was allowed for, from wherever it is kept. False: none was read. */
+bool session_name(const struct session *session, struct host_name *ret_name);
+
+/* Ends it; the sink is told how. The session is gone then. */
+void session_end(struct session *session, enum gate_end how);
+
+/* Puts it among those that have just been active. */
+void session_touch(struct session *session);
+/* Takes it out of the lists by activity, and the judging that is under way on to the next. */
+void session_unlist(struct session *session);
