@@ -115,7 +115,7 @@ def targets(figures):
 def print_targets(figures):
     print_heading("targets", "must", "aim", "measured")
     for what, must, aim, measured in targets(figures):
-        verdict = "" if measured is None else "   held" if measured <= must else "   missed"
+        verdict = "" if measured is None else "   held" if round(measured, 2) <= must else "   missed"
         print_row(what, cell(must, 2), cell(aim, 2), cell(measured, 2), verdict)
 
 
