@@ -1,10 +1,10 @@
 # What a person does here; `make` alone lists it. The work is in scripts/, the build in CMakeLists.txt, its
 # results in build/.
-.PHONY: help run test demo bench fuzz format
+.PHONY: help run test demo bench bench-dns bench-gate fuzz format
 .DEFAULT_GOAL := help
 
 help: ## list these
-	@sed -n 's/^\([a-z]*\): ## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\): ## /  make \1\t/p' Makefile | expand -t 20
 
 run: ## build Pinhole and serve policy.db on this machine's own address, with commands to try
 	@scripts/run.sh
@@ -15,8 +15,14 @@ test: ## everything that must pass: unit, lint and system tests, sanitizers, a l
 demo: ## watch a bucket allowed and another refused, with a stand-in internet (needs none)
 	@scripts/demo.sh
 
-bench: ## measure the DNS server's CPU time per answer against a bare UDP echo
+bench: ## measure the DNS server and the gate beside bare floors and other proxies
 	@scripts/bench.sh
+
+bench-dns: ## the DNS server alone
+	@scripts/bench.sh dns
+
+bench-gate: ## the gate alone
+	@scripts/bench.sh gate
 
 fuzz: ## feed the parsers hostile bytes, FUZZ_SECONDS (300) for each of them
 	@scripts/fuzz.sh

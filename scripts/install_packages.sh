@@ -26,7 +26,9 @@ packages_for()
         has_fuzzer_runtime || echo 'libclang-rt-dev|libclang-rt-14-dev|'
         ;;
     bench)
-        echo python3 sqlite3
+        # The ending | says optional: a proxy or a counter that this release lacks is left out of the comparison.
+        echo python3 sqlite3 iproute2 nsd
+        echo 'haproxy|' 'nginx-light|nginx|' 'libnginx-mod-stream|' 'sniproxy|' 'linux-perf|linux-tools-generic|'
         ;;
     *)
         echo "usage: $0 build|test|demo|bench|fuzz..." >&2
@@ -87,8 +89,8 @@ may_become_root()
     command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }
 }
 
-# Only the programs of nginx and nsd are wanted, run by the tests as they need them, not services on this
-# machine. policy-rc.d is Debian's own switch for that: while it exits 101, packages start nothing. It exists
+# Only the programs of nginx, nsd and other servers are wanted, run by tests and benches as they need them, not
+# services on this machine. policy-rc.d is Debian's own switch for that: while it exits 101, packages start nothing. It exists
 # only while apt runs, and one that the machine has already is left alone. Unlike masking the units it leaves
 # nothing behind; what a package enabled for the next boot is disabled again, in services of this run alone.
 install_quietly()
@@ -106,7 +108,7 @@ install_quietly()
     if [ "$made_switch" = yes ]; then
         as_root rm -f "$switch"
         trap - EXIT INT TERM
-        for service in nginx nsd; do
+        for service in nginx nsd haproxy sniproxy; do
             [[ " $* " == *" $service"* ]] && [ -d /run/systemd/system ] &&
                 as_root systemctl --quiet disable "$service" 2>/dev/null || true
         done
