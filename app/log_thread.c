@@ -18,6 +18,7 @@ enum {
                            pipe(7)) */
     BATCH_BYTES = WRITE_BYTES + LOG_LINE_BYTES,
     SLEEP_MS = 1000,
+    LINGER_MS = 5, /* less than a ring takes to fill */
     LAST_WORDS_MS = 1000,
 };
 
@@ -101,13 +102,21 @@ static bool drain(struct log_thread *log)
     return found;
 }
 
-static void sleep_until_woken(struct log_thread *log)
+static void sleep_until_woken(struct log_thread *log, int most_ms)
 {
     uint64_t count;
     struct pollfd wake = { log->wake, POLLIN, 0 };
-    if (poll(&wake, 1, SLEEP_MS) > 0)
+    if (poll(&wake, 1, most_ms) > 0)
         (void)!read(log->wake, &count,
                     sizeof(count)); /* resets the event; there is nothing to learn */
+}
+
+/* Where there was something there soon is more: it is waited for without the others having to wake
+ * us for each record. */
+static void linger(struct log_thread *log)
+{
+    if (!atomic_load(&log->is_stopping))
+        sleep_until_woken(log, LINGER_MS);
 }
 
 static void *run(void *context)
@@ -115,15 +124,17 @@ static void *run(void *context)
     struct log_thread *log = context;
     for (;;) {
         bool is_stopping = atomic_load(&log->is_stopping);
-        if (drain(log))
+        if (drain(log)) {
+            linger(log);
             continue;
+        }
         if (is_stopping)
             return NULL;
         /* Say that we sleep, then look once more: who publishes after this look sees that we sleep.
          */
         atomic_store(&log->is_asleep, true);
         if (!drain(log))
-            sleep_until_woken(log);
+            sleep_until_woken(log, SLEEP_MS);
         atomic_store(&log->is_asleep, false);
     }
 }

@@ -103,6 +103,7 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
                                           .view = &worker->view,
                                           .own = setup->own,
                                           .own_count = setup->own_count,
+                                          .descriptor_limit = socket_descriptor_limit(),
                                           .own_range = options->gate_addresses.range,
                                           .own_range_count = options->gate_addresses.range_count };
     struct gate_parts parts = { .loop = &worker->loop,

@@ -3,9 +3,11 @@
 #include "db/connection.h"
 #include "db/database_guard.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Two writes within one tick of the clock that stamps files look like one. And reading wakes the
@@ -32,10 +34,12 @@ static void watch_folder(int descriptor, const char *folder)
 
 /* The folder of the path, where symlinks are swapped, and that of the file, where it is edited;
  * often the same. Called anew after a swap: what is watched already stays watched once. */
-static void watch_folders(const struct policy_watch *watch)
+static void watch_folders(struct policy_watch *watch)
 {
     char folder[PATH_MAX];
+    struct stat status;
     const char *slash = strrchr(watch->path, '/');
+    watch->is_linked = lstat(watch->path, &status) == 0 && S_ISLNK(status.st_mode);
     if (watch->descriptor < 0)
         return;
     if (policy_file_folder(watch->path, folder))
@@ -75,12 +79,30 @@ void policy_watch_again(struct policy_watch *watch)
     watch->must_repeat = true;
 }
 
-/* What the events say does not matter: the look tells more. */
-static void drain(int descriptor)
+/* Writes to other files of the folder, a log for instance, are nothing to look at ours for. Names
+ * that come and go may be a symlink on the way to it. */
+static bool is_of_interest(const struct policy_watch *watch, const struct inotify_event *event)
 {
-    char events[4096];
-    while (descriptor >= 0 && read(descriptor, events, sizeof(events)) > 0)
-        ;
+    const char *slash = strrchr(watch->path, '/');
+    const char *name = slash != NULL ? slash + 1 : watch->path;
+    if ((event->mask & ~(uint32_t)(IN_MODIFY | IN_ATTRIB)) != 0 || event->len == 0)
+        return true;
+    return strncmp(event->name, name, strlen(name)) == 0 || watch->is_linked;
+}
+
+/* Takes all events; true where one of them asks for a look, which tells more than they do. */
+static bool drain(const struct policy_watch *watch)
+{
+    alignas(struct inotify_event) char events[4096];
+    bool is_worth_it = false;
+    ssize_t size;
+    while (watch->descriptor >= 0 && (size = read(watch->descriptor, events, sizeof(events))) > 0)
+        for (ssize_t at = 0; at < size;) {
+            const struct inotify_event *event = (const void *)(events + at);
+            is_worth_it |= is_of_interest(watch, event);
+            at += (ssize_t)(sizeof(*event) + event->len);
+        }
+    return is_worth_it;
 }
 
 /* Nobody wrote since the last check. Goes on reading while a commit may be on its way. */
@@ -112,7 +134,10 @@ void policy_watch_drop_left_over_log(struct policy_watch *watch, struct database
 enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
                                             int64_t now_ms)
 {
-    drain(watch->descriptor);
+    if (!drain(watch) && watch->is_settled && !watch->must_repeat &&
+        now_ms - watch->looked_at_ms < POLICY_WATCH_INTERVAL_MS)
+        return POLICY_WATCH_UNCHANGED;
+    watch->looked_at_ms = now_ms;
     struct policy_file_look look = policy_file_look(watch->path);
     if (policy_file_look_equal(&look, &watch->seen))
         return look.exists ? check_same(watch, database, now_ms) : POLICY_WATCH_GONE;

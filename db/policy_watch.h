@@ -26,6 +26,8 @@ struct policy_watch {
     char *path;
     int descriptor; /* poll it for reading; -1: none, rely on the interval */
     struct policy_file_look seen;
+    bool is_linked;           /* the path leads to a file of another name */
+    int64_t looked_at_ms;     /* monotonic */
     int64_t answered_at_ms;   /* monotonic: when a check last answered anything but UNCHANGED */
     int64_t checkpoint_at_ms; /* monotonic: when the log is emptied if nobody else has by then */
     bool is_settled; /* what was seen last has been read, and nothing more can be on its way */

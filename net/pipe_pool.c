@@ -45,7 +45,8 @@ static bool make_pipe(struct pipe *ret_pipe)
     if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0)
         return false;
     const struct pipe made = { ends[0], ends[1] };
-    if (socket_is_in_reserve(made.read_end) || socket_is_in_reserve(made.write_end)) {
+    uint64_t limit = socket_descriptor_limit();
+    if (socket_is_in_reserve(made.read_end, limit) || socket_is_in_reserve(made.write_end, limit)) {
         close_pipe(&made);
         return false;
     }

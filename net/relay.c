@@ -116,13 +116,30 @@ static void lose_side(struct relay *relay, const struct socket_watch *side, int 
         relay->end = is_client ? RELAY_CLIENT_RESET : RELAY_SERVER_RESET;
 }
 
+/* Where the end was announced already, the last bytes leave together with it. */
+static int send_flags(const struct relay_flow *flow)
+{
+    return flow->hung_up && !flow->ended ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
+}
+
+/* Nagle's algorithm is of no harm to a server's first bytes, and most short exchanges have no more.
+ */
+static void hurry_server(struct relay *relay, const struct relay_flow *flow)
+{
+    if (flow != &relay->up || relay->is_hurried)
+        return;
+    relay->is_hurried = true;
+    socket_set_no_delay(flow->to->descriptor);
+}
+
 /* Gives bytes to `to`; returns how many it took. */
 static size_t send_some(struct relay *relay, struct relay_flow *flow, const uint8_t *bytes,
                         size_t size)
 {
     ssize_t sent;
+    hurry_server(relay, flow);
     do
-        sent = send(flow->to->descriptor, bytes, size, MSG_NOSIGNAL);
+        sent = send(flow->to->descriptor, bytes, size, send_flags(flow));
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && errno != EAGAIN)
         lose_side(relay, flow->to, errno);

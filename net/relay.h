@@ -60,7 +60,8 @@ struct relay {
     enum relay_end end;
     relay_fn on_end;
     bool can_splice;
-    bool is_busy; /* in the pool's list of those with more to do */
+    bool is_hurried; /* small writes to the server leave at once */
+    bool is_busy;    /* in the pool's list of those with more to do */
     uint64_t busy_since;
     TAILQ_ENTRY(relay) busy;
 };
@@ -78,7 +79,8 @@ struct relay_preface {
     uint32_t events;   /* epoll's that nobody has acted on: there may be more to read */
 };
 
-/* Starts passing bytes between two connected sockets, which stay the caller's: it watches them and
+/* Starts passing bytes between two connected sockets, of which the client's has TCP_NODELAY, and
+ * which stay the caller's: it watches them and
  * hands each event to relay_ready(). `prefaces` is by side. */
 void relay_start(struct relay *relay, struct relay_pool *pool, struct socket_watch *client,
                  struct socket_watch *server, const struct relay_preface prefaces[2],

@@ -154,21 +154,33 @@ bool socket_local_address(int descriptor, struct ip_address *ret_address)
     return true;
 }
 
-bool socket_is_in_reserve(int descriptor)
+uint64_t socket_descriptor_limit(void)
 {
     struct rlimit limit;
-    return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-           (rlim_t)descriptor + RESERVED_DESCRIPTORS >= limit.rlim_cur;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
-int socket_connect(const struct endpoint *endpoint)
+bool socket_is_in_reserve(int descriptor, uint64_t descriptor_limit)
+{
+    return (uint64_t)descriptor + RESERVED_DESCRIPTORS >= descriptor_limit;
+}
+
+/* Whoever speaks first after the handshake saves a segment by it (tcp(7)). Failure only costs that.
+ */
+static void delay_acknowledgement(int descriptor)
+{
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_QUICKACK, &(int){ 0 }, sizeof(int));
+}
+
+int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit)
 {
     struct sockaddr_storage address;
     socklen_t size = endpoint_to_sockaddr(endpoint, &address);
     int descriptor = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return -1;
-    if (socket_is_in_reserve(descriptor))
+    delay_acknowledgement(descriptor);
+    if (socket_is_in_reserve(descriptor, descriptor_limit))
         errno = EMFILE;
     else if (connect(descriptor, (struct sockaddr *)&address, size) == 0 || errno == EINPROGRESS)
         return descriptor;
@@ -176,13 +188,6 @@ int socket_connect(const struct endpoint *endpoint)
     (void)close(descriptor);
     errno = error;
     return -1;
-}
-
-int socket_error(int descriptor)
-{
-    int error = 0;
-    socklen_t size = sizeof(error);
-    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
 void socket_set_keepalive(int descriptor)

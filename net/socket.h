@@ -24,14 +24,15 @@ bool socket_address_is_local(const struct ip_address *address);
  * something on the way translates addresses. False where the kernel can't tell. */
 bool socket_local_address(int descriptor, struct ip_address *ret_address);
 
-/* Starts a non-blocking connection. Returns the descriptor, or -1 with errno. */
-int socket_connect(const struct endpoint *endpoint);
+/* Starts a non-blocking connection. Returns the descriptor, or -1 with errno. The handshake's last
+ * acknowledgement waits a moment for bytes to go along with. */
+int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit);
 /* True for a descriptor so close to the limit that it must be given back: the last ones are kept
  * for whoever reads the policy, so that clients who use all others up can't keep an edit from
  * coming into force. */
-bool socket_is_in_reserve(int descriptor);
-/* 0, or the errno with which a connection attempt ended. */
-int socket_error(int descriptor);
+bool socket_is_in_reserve(int descriptor, uint64_t descriptor_limit);
+/* The limit in force; it does not change while the process serves. */
+uint64_t socket_descriptor_limit(void);
 
 /* Has the kernel ask after a silent peer, so that one that vanished does not keep its connection
  * for ever. A listener passes it on to what it accepts (tcp(7)). */

@@ -7,6 +7,7 @@
 #include "sni-gate/alert.h"
 #include "sni-gate/client_limits.h"
 #include "sni-gate/session.h"
+#include "upstream/upstream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -247,7 +248,8 @@ static enum reason let_in(struct gate *gate, int descriptor, const struct sessio
         .handshakes_per_client = settings->max_handshakes_per_client,
         .now_s = clock_monotonic_ms() / 1000,
     };
-    if (socket_is_in_reserve(descriptor) && !sessions_shed(&gate->sessions))
+    if (socket_is_in_reserve(descriptor, gate->sessions.upstream->descriptor_limit) &&
+        !sessions_shed(&gate->sessions))
         return REASON_OUT_OF_RESOURCES;
     if (gate->sessions.limits == NULL)
         return REASON_ALLOWED;

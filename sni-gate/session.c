@@ -321,7 +321,6 @@ static void watch_server_ready(struct socket_watch *server, uint32_t events)
 static void watch_handshake(struct session *session)
 {
     session->opening->request.server->on_ready = watch_server_ready;
-    socket_set_no_delay(session->opening->request.server->descriptor);
     act_on_watch(session,
                  handshake_watch_start(&session->opening->watch, &session->client,
                                        session->opening->request.server, &session->opening->hello,
@@ -436,6 +435,14 @@ static bool may_be_told(const struct session *session)
     return !session->opening->watch.has_relayed || session->verdict.reason == REASON_NAME_CHANGED;
 }
 
+/* Else an event will tell when there is something to read of the client, or its end. */
+static bool may_have_sent_more(const struct session_opening *opening)
+{
+    const uint32_t readable = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    return opening->hello.may_have_more || (opening->client_events & readable) != 0 ||
+           opening->watch.client != NULL;
+}
+
 /* Tells the client, who has begun to speak TLS, the truth; then waits a moment for it to leave,
  * because closing a socket with unread bytes sends a reset, and that would swallow the alert. */
 static void send_alert(struct session *session)
@@ -448,9 +455,10 @@ static void send_alert(struct session *session)
     handshake_watch_release(&session->opening->watch);
     hello_assembler_release(&session->opening->hello.assembler);
     if (size > 0) /* nothing was sent before it, so it fits; else the client has gone */
-        (void)send(session->client.descriptor, record, size, MSG_NOSIGNAL);
-    (void)shutdown(session->client.descriptor, SHUT_WR);
-    drain_client(session, 0);
+        (void)send(session->client.descriptor, record, size, MSG_NOSIGNAL | MSG_MORE);
+    (void)shutdown(session->client.descriptor, SHUT_WR); /* both in one segment */
+    if (may_have_sent_more(session->opening))
+        drain_client(session, 0);
 }
 
 static void drain_client(struct session *session, uint32_t events)

@@ -269,7 +269,7 @@ static void on_attempt_ready(struct socket_watch *watch, uint32_t events)
 static bool start_attempt(struct upstream_request *request, struct upstream_attempt *attempt,
                           struct upstream_candidate *candidate)
 {
-    int descriptor = socket_connect(&request->endpoint);
+    int descriptor = socket_connect(&request->endpoint, request->upstream->descriptor_limit);
     if (descriptor < 0) {
         request->failure =
             is_shortage(errno) ? REASON_OUT_OF_RESOURCES : REASON_UPSTREAM_CONNECT_FAILED;

@@ -37,6 +37,7 @@ struct upstream {
     struct policy_view *view;   /* whose settings say which private networks are open */
     const struct endpoint *own; /* Pinhole's sockets: as bound, and as clients reach them */
     uint32_t own_count;
+    uint64_t descriptor_limit;
     const struct ip_network *own_range; /* the gate's ranges: Pinhole's at any port */
     uint32_t own_range_count;
 };

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "client_hellos.h"
 #include "fake_dns.h"
+#include "net/socket.h"
 #include "policy/host_name.h"
 #include "policy/policy_builder.h"
 #include "policy/policy_feed.h"
@@ -99,6 +100,7 @@ static int set_up(void **state)
         .names = name_cache_new(fixture->channel, clock_monotonic_ms),
         .memory = address_memory_new(clock_monotonic_ms),
         .view = &fixture->view,
+        .descriptor_limit = socket_descriptor_limit(),
     };
     start_gate(fixture);
     *state = fixture;
