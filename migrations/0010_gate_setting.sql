@@ -66,7 +66,7 @@ INSERT INTO setting (name, value) VALUES
     ('answer_seconds', '30'),                 -- seconds that the server has to give its first answer
     ('idle_seconds', '3600'),                 -- seconds without a byte after which a connection is closed; '0': never
     ('max_connections', '0'),                 -- connections through the gate at a time; '0': as many as there are file descriptors for
-    ('max_connections_per_client', '0'),      -- of them from one address; '0': nine tenths, so that one client leaves room for others
+    ('max_connections_per_client', '0'),      -- of them from one address; '0': no fewer, since many clients may share an address
     ('max_handshakes_per_client', '50000'),   -- connections that one address may begin in a second; '0': any number
     ('ech', 'allow');                         -- whether a ClientHello may have the extension encrypted_client_hello: 'allow' or 'deny'
 INSERT INTO rule_history ("table", "key", new)

@@ -46,7 +46,7 @@ static struct places places_of(const struct client_limits *limits, const struct 
 
 static uint32_t limit_of_client(uint32_t most, const struct limit_terms *terms)
 {
-    return terms->connections_per_client > 0 ? terms->connections_per_client : most - most / 10;
+    return terms->connections_per_client > 0 ? terms->connections_per_client : most;
 }
 
 uint32_t client_limits_most(const struct client_limits *limits, const struct limit_terms *terms)

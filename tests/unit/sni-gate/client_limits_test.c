@@ -60,19 +60,6 @@ static void bounds_each_client(void **state)
     client_limits_free(limits);
 }
 
-static void one_client_leaves_room_for_others(void **state)
-{
-    (void)state;
-    struct client_limits *limits = client_limits_new(MOST);
-    const struct limit_terms terms = { 0 };
-    int count = 0;
-    while (enter(limits, "10.0.0.1", &terms) == REASON_ALLOWED)
-        count++;
-    assert_int_equal(count, 900);
-    assert_int_equal(enter(limits, "10.0.0.2", &terms), REASON_ALLOWED);
-    client_limits_free(limits);
-}
-
 static void a_client_over_ipv6_is_its_64(void **state)
 {
     (void)state;
@@ -135,7 +122,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bounds_all_connections),
         cmocka_unit_test(bounds_each_client),
-        cmocka_unit_test(one_client_leaves_room_for_others),
         cmocka_unit_test(a_client_over_ipv6_is_its_64),
         cmocka_unit_test(bounds_handshakes_a_second),
         cmocka_unit_test(counts_across_threads),
