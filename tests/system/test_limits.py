@@ -1,14 +1,17 @@
 """How long connections may take, how many there may be, and what happens to them when the policy changes."""
 import resource
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
 
+from support.echo_server import ANSWER as CROWD_ANSWER
 from support.hello import (INTERNAL_ERROR, extension, hello_for, read_to_end, record, records, RECORD_APPLICATION,
                            send_all_then_read)
 from support.policy import set_setting
-from support.process import Deadline, eventually
+from support.process import REPOSITORY, Deadline, eventually, spawn
 
 NAME, OTHER = "api.example.com", "other.example.com"
 SERVER = "127.0.0.2"
@@ -269,6 +272,48 @@ def test_out_of_descriptors(launch, make_policy, authority, at_gate, gate_port, 
     assert cpu_ticks(running) - before < 100
     for client in crowd:
         client.close()
+
+
+@pytest.fixture
+def crowd_server(gate_port):
+    process = spawn([sys.executable, "-m", "support.echo_server", SERVER, str(gate_port)], cwd=REPOSITORY / "tests",
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "listening\n"
+    yield
+    process.communicate()
+
+
+def test_ten_thousand_connections(pinhole, crowd_server):
+    """Or as many as this machine has descriptors for; all are served, and live on when all are there."""
+    started, = pinhole.log.wait(event="started")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = min(10_000, int(started["connection_limit"]) - 10, hard - 200)
+    hello, before, crowd = records(hello_for(NAME.encode())), memory_kib(pinhole), []
+    try:
+        for _ in range(count):
+            client = socket.create_connection(pinhole.gate, Deadline(20).left())
+            crowd.append(client)
+            client.sendall(hello)
+        for client in crowd:
+            assert client.recv(len(CROWD_ANSWER), socket.MSG_WAITALL) == CROWD_ANSWER
+        print(f"{memory_kib(pinhole) - before} KiB for {count} idle connections")
+        for client in crowd:
+            client.sendall(b"x")
+        for client in crowd:
+            assert client.recv(1) == b"x"
+    finally:
+        for client in crowd:
+            client.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    eventually(lambda: opened_quietly(pinhole), 20, "the next one is served")
+
+
+def opened_quietly(pinhole):
+    """One more connection, once those that ended have been counted out."""
+    with pinhole.connect() as client:
+        client.sendall(records(hello_for(NAME.encode())))
+        return client.recv(len(CROWD_ANSWER), socket.MSG_WAITALL) == CROWD_ANSWER
 
 
 def cpu_ticks(pinhole):
