@@ -97,8 +97,8 @@ static enum accept_outcome accept_one(struct tcp_server *server)
     if (descriptor < 0)
         return ACCEPT_GO_ON; /* accept(2): errors of the connection, which is gone */
     struct endpoint client = endpoint_from_sockaddr((const struct sockaddr *)&address);
-    if (socket_is_in_reserve(descriptor, socket_descriptor_limit()) || server->connection_count >= TCP_CONNECTIONS_MAX ||
-        !client_has_room(server, &client)) {
+    if (socket_is_in_reserve(descriptor, socket_descriptor_limit()) ||
+        server->connection_count >= TCP_CONNECTIONS_MAX || !client_has_room(server, &client)) {
         close(descriptor);
         resolver_count(server->resolver, RESOLVER_TCP_TURNED_AWAY, 1);
     } else {
