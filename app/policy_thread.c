@@ -213,8 +213,8 @@ static void *run(void *context)
     for (;;) {
         struct pollfd waits[] = { { thread->stop, POLLIN, 0 },
                                   { thread->watch.descriptor, POLLIN, 0 } };
-        (void)poll(waits, 2,
-                   POLICY_WATCH_INTERVAL_MS); /* a negative descriptor is passed over (poll(2)) */
+        /* A negative descriptor is passed over (poll(2)). */
+        (void)poll(waits, 2, policy_watch_wait_ms(&thread->watch));
         if (waits[0].revents != 0)
             return NULL;
         look_if_changed(thread);

@@ -8,10 +8,9 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* Two writes within one tick of the clock that stamps files look like one. And reading wakes the
- * descriptor itself, by what SQLite does to FILE-shm: without a pause, one edit would be read over
- * and over. */
-enum { PAUSE_MS = 20 };
+/* POLICY_WATCH_PAUSE_MS: two writes within one tick of the clock that stamps files look like one.
+ * And reading wakes the descriptor itself, by what SQLite does to FILE-shm: without a pause, one
+ * edit would be read over and over. */
 
 /* Whoever writes what was observed empties the log soon after an edit. A shell that was in the way
  * then may have left it full; waiting for the disk does no harm once nobody has edited for so long.
@@ -75,6 +74,17 @@ void policy_watch_again(struct policy_watch *watch)
     watch->must_repeat = true;
 }
 
+/* All that was seen has been read. */
+static bool is_at_rest(const struct policy_watch *watch)
+{
+    return watch->is_settled && !watch->must_repeat;
+}
+
+int policy_watch_wait_ms(const struct policy_watch *watch)
+{
+    return is_at_rest(watch) ? POLICY_WATCH_INTERVAL_MS : POLICY_WATCH_PAUSE_MS;
+}
+
 /* What the events say does not matter: the look tells more. */
 static void drain(int descriptor)
 {
@@ -87,7 +97,7 @@ static void drain(int descriptor)
 static enum policy_watch_answer check_same(struct policy_watch *watch, struct database *database,
                                            int64_t now_ms)
 {
-    if ((watch->is_settled && !watch->must_repeat) || now_ms - watch->answered_at_ms < PAUSE_MS)
+    if (is_at_rest(watch) || now_ms - watch->answered_at_ms < POLICY_WATCH_PAUSE_MS)
         return POLICY_WATCH_UNCHANGED;
     bool is_log_empty = watch->seen.log_size_bytes == 0;
     watch->must_repeat = false;
