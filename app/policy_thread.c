@@ -64,6 +64,17 @@ static void log_unreadable_settings(struct policy_thread *thread)
     }
 }
 
+static void log_unreadable_network(struct policy_thread *thread, const struct policy *policy)
+{
+    const char *group = client_groups_first_missing(policy_client_groups(policy));
+    struct log_record *record =
+        group != NULL ? event_log_start(&thread->log, "network_unreadable") : NULL;
+    if (record == NULL)
+        return;
+    log_record_text(record, "group", group);
+    event_log_send(&thread->log);
+}
+
 /* Said once for each trouble, not once for each look. */
 static void log_stale(struct policy_thread *thread, const struct fault *fault)
 {
@@ -111,6 +122,7 @@ static void publish(struct policy_thread *thread, struct policy_source_next *nex
 {
     log_loaded(thread, next->policy, next->is_whole);
     log_unreadable_settings(thread);
+    log_unreadable_network(thread, next->policy);
     if (next->touches_all)
         free(next->touched.id);
     record_thread_refresh(thread->record, next->policy, next->touches_all ? NULL : &next->touched);
@@ -279,6 +291,7 @@ bool policy_thread_start(struct policy_thread *thread, struct fault *fault)
     struct policy *first = policy_feed_latest(&thread->feed);
     log_loaded(thread, first, true);
     log_unreadable_settings(thread);
+    log_unreadable_network(thread, first);
     record_thread_refresh(thread->record, first, NULL);
     policy_unref(first);
     thread->is_started = pthread_create(&thread->thread, NULL, run, thread) == 0;

@@ -31,9 +31,10 @@ static bool add_network(sqlite3_stmt *statement, struct client_groups_builder *b
 {
     struct ip_network network;
     const char *group = plain_text(statement, 0), *cidr = plain_text(statement, 1);
-    if (group == NULL || cidr == NULL || !ip_network_parse(cidr, &network))
+    bool is_readable = cidr != NULL && ip_network_parse(cidr, &network);
+    if (group == NULL)
         return true;
-    return client_groups_builder_add_network(builder, group, &network);
+    return client_groups_builder_add_network(builder, group, is_readable ? &network : NULL);
 }
 
 static int read_rows(sqlite3 *connection, const char *sql, struct client_groups_builder *builder,
@@ -59,8 +60,8 @@ int group_reader_read(sqlite3 *connection, struct client_groups **ret_groups)
                          builder, add_group);
     if (code == SQLITE_OK)
         code = read_rows(connection,
-                         "SELECT client_group, cidr FROM client_network"
-                         " WHERE length(client_group) < 64 AND length(cidr) < 64",
+                         "SELECT client_group, CASE WHEN length(cidr) < 64 THEN cidr END"
+                         " FROM client_network WHERE length(client_group) < 64",
                          builder, add_network);
     if (code != SQLITE_OK) {
         client_groups_builder_free(builder);
