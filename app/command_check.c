@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "db/status_store.h"
+#include "policy/provider.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -86,6 +87,21 @@ static bool walk_rules(struct database *database, const struct policy *policy, s
     return is_done;
 }
 
+/* What is left out, beside rules. */
+static void print_unreadable(const struct policy_once *once)
+{
+    const char *group = client_groups_first_missing(once->store.groups);
+    const char *provider = provider_catalogue_first_unreadable(once->store.providers);
+    if (group != NULL)
+        (void)fprintf(stderr, "a network of the group %s can't be read, so it is left out\n",
+                      group);
+    if (provider != NULL)
+        (void)fprintf(stderr, "the provider %s can't be read, so it is left out\n", provider);
+    for (uint32_t i = 0; i < once->values.unreadable_count; i++)
+        (void)fprintf(stderr, "setting %s can't be read whole; what can't be read opens nothing\n",
+                      once->values.unreadable[i]);
+}
+
 int command_check(const struct options *options, struct fault *fault)
 {
     struct check check = { .as_json = options->as_json };
@@ -100,10 +116,7 @@ int command_check(const struct options *options, struct fault *fault)
         else
             printf("%llu rules, %llu of them invalid or refused\n",
                    (unsigned long long)check.rule_count, (unsigned long long)check.bad_count);
-        for (uint32_t i = 0; i < once.values.unreadable_count; i++)
-            (void)fprintf(stderr,
-                          "setting %s can't be read whole; what can't be read opens nothing\n",
-                          once.values.unreadable[i]);
+        print_unreadable(&once);
     }
     policy_once_close(&once);
     if (!is_done)

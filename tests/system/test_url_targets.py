@@ -266,6 +266,24 @@ def test_odd_rows_harm_no_other(policy):
     assert rules["https://huge.example.com/my-bucket/"]["state"] == "refused"
 
 
+@pytest.mark.parametrize("row, name", [
+    ("'dots', 'https://a..b/{bucket}/', '{bucket}.a..b', ''", "dots"),
+    ("'capitals', 'https://S3.example.com/{bucket}/', '{bucket}.S3.example.com', ''", "capitals"),
+    ("'owner', 'https://s3.{a}.example.com/{bucket}/', '{bucket}.{b}.example.com', ''", "owner"),
+    ("hex(zeroblob(1000000)), 'https://s3.example.com/', NULL, ''", "(a name that is too long)"),
+    ("' large', 'https://s3.example.com/', NULL, hex(zeroblob(1000000))", " large"),
+])
+def test_catalogue_row_that_cannot_be_read_is_named(policy, launch, row, name):
+    """Typed into the shell; all rows behind it, in the order of their names, hold."""
+    policy.sql(f"INSERT INTO provider (name, path_style, virtual_host, placeholders) VALUES ({row});"
+               + insert("https://t3.storage.dev/my-bucket/"))
+    done = run([PINHOLE, "check", "--db", policy.path])
+    assert (done.returncode, done.stderr) == (0, f"the provider {name} can't be read, so it is left out\n")
+    pinhole = launch(policy)
+    assert is_allowed(pinhole.dns, "my-bucket.t3.storage.dev")
+    assert pinhole.log.wait(event="provider_unreadable")[0]["provider"] == name
+
+
 @pytest.mark.parametrize("target, outcome, hostname", [
     ("https://storage.googleapis.com/my-bucket/x", "widened", "my-bucket.storage.googleapis.com"),
     ("storage.googleapis.com/my-bucket", "exact", "my-bucket.storage.googleapis.com"),
