@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "db/status_store.h"
+#include "policy/provider.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -102,6 +103,21 @@ static bool print_end(const struct check *check, const struct options *options,
     return is_done;
 }
 
+/* What is left out, beside rules. */
+static void print_unreadable(const struct policy_once *once)
+{
+    const char *group = client_groups_first_missing(once->store.groups);
+    const char *provider = provider_catalogue_first_unreadable(once->store.providers);
+    if (group != NULL)
+        (void)fprintf(stderr, "a network of the group %s can't be read, so it is left out\n",
+                      group);
+    if (provider != NULL)
+        (void)fprintf(stderr, "the provider %s can't be read, so it is left out\n", provider);
+    for (uint32_t i = 0; i < once->values.unreadable_count; i++)
+        (void)fprintf(stderr, "setting %s can't be read whole; what can't be read opens nothing\n",
+                      once->values.unreadable[i]);
+}
+
 int command_check(const struct options *options, struct fault *fault)
 {
     struct check check = { .as_json = options->as_json };
@@ -112,10 +128,7 @@ int command_check(const struct options *options, struct fault *fault)
         printf("%s", check.as_json ? "{\"rules\":[" : "");
         is_done = walk_rules(once.database, once.policy, &check, fault);
         is_done = print_end(&check, options, once.policy, fault) && is_done;
-        for (uint32_t i = 0; i < once.values.unreadable_count; i++)
-            (void)fprintf(stderr,
-                          "setting %s can't be read whole; what can't be read opens nothing\n",
-                          once.values.unreadable[i]);
+        print_unreadable(&once);
     }
     policy_once_close(&once);
     if (!is_done)

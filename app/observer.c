@@ -2,7 +2,6 @@
 #include "app/observer.h"
 #include "app/record_thread.h"
 #include "base/clock.h"
-#include "policy/policy_feed.h"
 #include "resolver/dns.h"
 #include "resolver/resolver.h"
 #include "sni-gate/gate_event.h"
@@ -11,6 +10,7 @@
 
 /* What a client asked for; `name` NULL: nothing that could be read. */
 struct asked {
+    const struct policy *policy; /* whose groups tell whose client it is */
     const struct ip_address *client;
     const struct host_name *name;
     uint16_t port;
@@ -27,8 +27,7 @@ static uint16_t choose_lookup_port(const struct policy_ports *ports)
 
 bool observer_init(struct observer *observer, const struct observer_parts *parts)
 {
-    *observer = (struct observer){ .view = parts->view,
-                                   .record = parts->record,
+    *observer = (struct observer){ .record = parts->record,
                                    .denials = denial_table_new(OBSERVER_DENIALS_MAX),
                                    .lookup_port = choose_lookup_port(&parts->ports) };
     event_log_init(&observer->log, parts->log, parts->ring);
@@ -93,7 +92,7 @@ static bool is_denial(enum reason reason)
 
 static void add_denial(struct observer *observer, const struct asked *asked, enum reason reason)
 {
-    const struct client_groups *groups = policy_client_groups(policy_view_get(observer->view));
+    const struct client_groups *groups = policy_client_groups(asked->policy);
     struct client client = client_of(groups, asked->client);
     int64_t now_s = clock_realtime_s();
     struct denial denial = { .group = client_home_group(&client),
@@ -123,7 +122,8 @@ static void observe(struct observer *observer, const struct asked *asked,
 void observer_query_denied(void *context, const struct resolver_event *event)
 {
     struct observer *observer = context;
-    struct asked asked = { &event->client.address, event->name, observer->lookup_port };
+    struct asked asked = { event->policy, &event->client.address, event->name,
+                           observer->lookup_port };
     event_log_query_denied(&observer->log, event);
     /* Who asks for other types does not want to connect, and no rule would give an answer. */
     if (event->type == DNS_TYPE_A || event->type == DNS_TYPE_AAAA)
@@ -133,7 +133,7 @@ void observer_query_denied(void *context, const struct resolver_event *event)
 void observer_connection_ended(void *context, const struct gate_event *event)
 {
     struct observer *observer = context;
-    struct asked asked = { &event->client.address, event->name, event->port };
+    struct asked asked = { event->policy, &event->client.address, event->name, event->port };
     event_log_connection_ended(&observer->log, event);
     observe(observer, &asked, &event->verdict);
 }

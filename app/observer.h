@@ -5,7 +5,6 @@
 #include "policy/policy.h"
 
 struct denial_table;
-struct policy_view;
 struct record_thread;
 
 /* Names, ports and groups that a worker has room for until it hands them over. */
@@ -14,8 +13,7 @@ enum { OBSERVER_DENIALS_MAX = 1024 };
 /* What it works with; borrowed for its life. */
 struct observer_parts {
     struct log_thread *log;
-    uint32_t ring;            /* in it */
-    struct policy_view *view; /* of the same thread */
+    uint32_t ring; /* in it */
     struct record_thread *record;
     struct policy_ports ports; /* that clients may connect to */
 };
@@ -23,7 +21,6 @@ struct observer_parts {
 /* Belongs to one thread. */
 struct observer {
     struct event_log log;
-    struct policy_view *view;
     struct record_thread *record;
     struct denial_table *denials; /* owned */
     struct denial_tally told;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "db/database_guard.h"
 #include "db/policy_watch.h"
+#include "policy/provider.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -54,16 +55,32 @@ static void log_loaded(struct policy_thread *thread, const struct policy *policy
     event_log_send(&thread->log);
 }
 
+/* `name` NULL: there is none. */
+static void log_unreadable(struct policy_thread *thread, const char *event, const char *key,
+                           const char *name)
+{
+    struct log_record *record = name != NULL ? event_log_start(&thread->log, event) : NULL;
+    if (record == NULL)
+        return;
+    log_record_text(record, key, name);
+    event_log_send(&thread->log);
+}
+
 static void log_unreadable_settings(struct policy_thread *thread)
 {
     const struct setting_values *values = &thread->source.values;
-    for (uint32_t i = 0; i < values->unreadable_count; i++) {
-        struct log_record *record = event_log_start(&thread->log, "setting_unreadable");
-        if (record == NULL)
-            return;
-        log_record_text(record, "setting", values->unreadable[i]);
-        event_log_send(&thread->log);
-    }
+    for (uint32_t i = 0; i < values->unreadable_count; i++)
+        log_unreadable(thread, "setting_unreadable", "setting", values->unreadable[i]);
+}
+
+static void log_unreadable_rows(struct policy_thread *thread)
+{
+    const struct policy_store *store = &thread->source.store;
+    log_unreadable(thread, "network_unreadable", "group",
+                   client_groups_first_missing(store->groups));
+    log_unreadable(thread, "provider_unreadable", "provider",
+                   provider_catalogue_first_unreadable(store->providers));
+    log_unreadable_settings(thread);
 }
 
 /* Said once for each trouble, not once for each look. */
@@ -112,7 +129,7 @@ static void note_fresh(struct policy_thread *thread)
 static void publish(struct policy_thread *thread, struct policy_source_next *next)
 {
     log_loaded(thread, next->policy, next->is_whole);
-    log_unreadable_settings(thread);
+    log_unreadable_rows(thread);
     if (next->touches_all)
         free(next->touched.id);
     record_thread_refresh(thread->record, next->policy, next->touches_all ? NULL : &next->touched);
@@ -216,8 +233,8 @@ static void *run(void *context)
     for (;;) {
         struct pollfd waits[] = { { thread->stop, POLLIN, 0 },
                                   { thread->watch.descriptor, POLLIN, 0 } };
-        (void)poll(waits, 2,
-                   POLICY_WATCH_INTERVAL_MS); /* a negative descriptor is passed over (poll(2)) */
+        /* A negative descriptor is passed over (poll(2)). */
+        (void)poll(waits, 2, policy_watch_wait_ms(&thread->watch));
         if (waits[0].revents != 0)
             return NULL;
         look_if_changed(thread);
@@ -283,7 +300,7 @@ bool policy_thread_start(struct policy_thread *thread, struct fault *fault)
 {
     struct policy *first = policy_feed_latest(&thread->feed);
     log_loaded(thread, first, true);
-    log_unreadable_settings(thread);
+    log_unreadable_rows(thread);
     record_thread_refresh(thread->record, first, NULL);
     policy_unref(first);
     thread->is_started = pthread_create(&thread->thread, NULL, run, thread) == 0;

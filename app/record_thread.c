@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 50, QUIET_MAX_MS = 5000 };
+enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 30, QUIET_MAX_MS = 5000 };
 enum { BATCHES_MAX = 16 };
 
 struct job {

@@ -132,7 +132,6 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     policy_view_init(&worker->view, setup->feed);
     struct observer_parts parts = { .log = setup->log,
                                     .ring = index,
-                                    .view = &worker->view,
                                     .record = setup->record,
                                     .ports = options_ports(setup->options) };
     bool is_up = observer_init(&worker->observer, &parts) && start_loop(worker);

@@ -168,9 +168,12 @@ static int open_connection(struct database *database, const struct policy_file_l
 
 /* What Pinhole observed can be observed again, so a write of it doesn't wait for the disk, and lets
  * go of its lock the sooner. A power failure then costs the last of it, and harms nothing else: the
- * log is checked as it is read, and is on the disk before any of it goes into the file. */
+ * log is checked as it is read, and is on the disk before any of it goes into the file: that is why
+ * whoever does not wait never checkpoints, not even by itself at a commit. */
 static int wait_for_disk(sqlite3 *connection, bool waits)
 {
+    enum { PAGES_UNTIL_CHECKPOINT = 1000 }; /* SQLite's own default */
+    (void)sqlite3_wal_autocheckpoint(connection, waits ? PAGES_UNTIL_CHECKPOINT : 0);
     return sqlite3_exec(connection,
                         waits ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = OFF", NULL,
                         NULL, NULL);
@@ -316,8 +319,9 @@ static void rescue_log(sqlite3 *connection)
         return;
     if (stat(path, &file) == 0 && is_later(&log.st_mtim, &file.st_ctim))
         return;
-    (void)sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
-                                    NULL); /* or it was busy */
+    if (wait_for_disk(connection, true) == SQLITE_OK)
+        (void)sqlite3_wal_checkpoint_v2(connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                        NULL); /* or it was busy */
 }
 
 static void let_go(struct database *database)
@@ -344,6 +348,8 @@ void database_close(struct database *database)
 {
     if (database == NULL)
         return;
+    if (database->connection != NULL && wait_for_disk(database->connection, true) != SQLITE_OK)
+        database_sleep(database); /* without a checkpoint, that is */
     let_go(database); /* the last to close takes FILE-wal and FILE-shm away, unless the file was
                          moved */
     free(database->path);

@@ -16,6 +16,8 @@ static enum effect effect_on_rules_of(const char *name, const struct client_grou
     bool does_exist = client_groups_find(after, name, &is);
     if (did_exist != does_exist || was != is)
         return EFFECT_ON_RULE;
+    if (client_groups_misses_network(before, was) != client_groups_misses_network(after, is))
+        return EFFECT_ON_RULE; /* a deny is for everybody while the group is not known whole */
     return client_groups_has_network(before, was) != client_groups_has_network(after, is)
                ? EFFECT_ON_STATUS
                : EFFECT_NONE;

@@ -31,37 +31,68 @@ static bool add_network(sqlite3_stmt *statement, struct client_groups_builder *b
 {
     struct ip_network network;
     const char *group = plain_text(statement, 0), *cidr = plain_text(statement, 1);
-    if (group == NULL || cidr == NULL || !ip_network_parse(cidr, &network))
+    bool is_readable = cidr != NULL && ip_network_parse(cidr, &network);
+    if (group == NULL)
         return true;
-    return client_groups_builder_add_network(builder, group, &network);
+    return client_groups_builder_add_network(builder, group, is_readable ? &network : NULL);
 }
 
-static int read_rows(sqlite3 *connection, const char *sql, struct client_groups_builder *builder,
-                     bool (*add)(sqlite3_stmt *statement, struct client_groups_builder *builder))
+/* A table: all of its rows, and one of them without the columns that may be missing. */
+struct table {
+    const char *rows, *row_in_part;
+    bool (*add)(sqlite3_stmt *statement, struct client_groups_builder *builder);
+};
+
+/* The row at `place` was too large to read. Where what is left of it is too large as well, it has
+ * no name that a rule could say. */
+static int read_in_part(sqlite3 *connection, const struct table *table, int64_t place,
+                        struct client_groups_builder *builder)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
-    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
-        code = add(statement, builder) ? SQLITE_OK : SQLITE_NOMEM;
+    int code = sqlite3_prepare_v2(connection, table->row_in_part, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, place);
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW && !table->add(statement, builder))
+        code = SQLITE_NOMEM;
     sqlite3_finalize(statement);
+    return code == SQLITE_TOOBIG ? SQLITE_OK : statement_result(code);
+}
+
+static int read_rows(sqlite3 *connection, const struct table *table,
+                     struct client_groups_builder *builder)
+{
+    struct statement_walk walk = { 0 };
+    int code = sqlite3_prepare_v2(connection, table->rows, -1, &walk.statement, NULL);
+    if (code == SQLITE_OK)
+        sqlite3_bind_int64(walk.statement, 1, 0);
+    while (code == SQLITE_OK && (code = statement_walk_next(&walk)) != SQLITE_DONE) {
+        if (code == SQLITE_ROW)
+            code = table->add(walk.statement, builder) ? SQLITE_OK : SQLITE_NOMEM;
+        else if (code == SQLITE_TOOBIG)
+            code = read_in_part(connection, table, walk.passed - 1, builder);
+    }
+    sqlite3_finalize(walk.statement);
     return statement_result(code);
 }
 
-/* `length` keeps values away that are too large for a row to be read at all. */
 int group_reader_read(sqlite3 *connection, struct client_groups **ret_groups)
 {
+    static const struct table group_table = {
+        "SELECT id, name, mode FROM client_group LIMIT -1 OFFSET ?1",
+        "SELECT id, name, NULL FROM client_group LIMIT 1 OFFSET ?1", add_group
+    };
+    static const struct table network_table = {
+        "SELECT client_group, cidr FROM client_network LIMIT -1 OFFSET ?1",
+        "SELECT client_group, NULL FROM client_network LIMIT 1 OFFSET ?1", add_network
+    };
     struct client_groups_builder *builder = client_groups_builder_new();
     if (builder == NULL)
         return SQLITE_NOMEM;
-    int code = read_rows(connection,
-                         "SELECT id, name, mode FROM client_group WHERE length(name) < 64"
-                         " ORDER BY id",
-                         builder, add_group);
+    int code = read_rows(connection, &group_table, builder);
     if (code == SQLITE_OK)
-        code = read_rows(connection,
-                         "SELECT client_group, cidr FROM client_network"
-                         " WHERE length(client_group) < 64 AND length(cidr) < 64",
-                         builder, add_network);
+        code = read_rows(connection, &network_table, builder);
     if (code != SQLITE_OK) {
         client_groups_builder_free(builder);
         return code;

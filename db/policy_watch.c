@@ -10,10 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Two writes within one tick of the clock that stamps files look like one. And reading wakes the
- * descriptor itself, by what SQLite does to FILE-shm: without a pause, one edit would be read over
- * and over. */
-enum { PAUSE_MS = 20 };
+/* POLICY_WATCH_PAUSE_MS: two writes within one tick of the clock that stamps files look like one.
+ * And reading wakes the descriptor itself, by what SQLite does to FILE-shm: without a pause, one
+ * edit would be read over and over. */
 
 /* Whoever writes what was observed empties the log soon after an edit. A shell that was in the way
  * then may have left it full; waiting for the disk does no harm once nobody has edited for so long.
@@ -79,6 +78,17 @@ void policy_watch_again(struct policy_watch *watch)
     watch->must_repeat = true;
 }
 
+/* All that was seen has been read. */
+static bool is_at_rest(const struct policy_watch *watch)
+{
+    return watch->is_settled && !watch->must_repeat;
+}
+
+int policy_watch_wait_ms(const struct policy_watch *watch)
+{
+    return is_at_rest(watch) ? POLICY_WATCH_INTERVAL_MS : POLICY_WATCH_PAUSE_MS;
+}
+
 /* Writes to other files of the folder, a log for instance, are nothing to look at ours for. Names
  * that come and go may be a symlink on the way to it. */
 static bool is_of_interest(const struct policy_watch *watch, const struct inotify_event *event)
@@ -109,7 +119,7 @@ static bool drain(const struct policy_watch *watch)
 static enum policy_watch_answer check_same(struct policy_watch *watch, struct database *database,
                                            int64_t now_ms)
 {
-    if ((watch->is_settled && !watch->must_repeat) || now_ms - watch->answered_at_ms < PAUSE_MS)
+    if (is_at_rest(watch) || now_ms - watch->answered_at_ms < POLICY_WATCH_PAUSE_MS)
         return POLICY_WATCH_UNCHANGED;
     bool is_log_empty = watch->seen.log_size_bytes == 0;
     watch->must_repeat = false;
@@ -134,7 +144,7 @@ void policy_watch_drop_left_over_log(struct policy_watch *watch, struct database
 enum policy_watch_answer policy_watch_check(struct policy_watch *watch, struct database *database,
                                             int64_t now_ms)
 {
-    if (!drain(watch) && watch->is_settled && !watch->must_repeat &&
+    if (!drain(watch) && is_at_rest(watch) &&
         now_ms - watch->looked_at_ms < POLICY_WATCH_INTERVAL_MS)
         return POLICY_WATCH_UNCHANGED;
     watch->looked_at_ms = now_ms;

@@ -13,7 +13,7 @@
 #include "db/database.h"
 #include "db/policy_file.h"
 
-enum { POLICY_WATCH_INTERVAL_MS = 50 };
+enum { POLICY_WATCH_INTERVAL_MS = 50, POLICY_WATCH_PAUSE_MS = 20 };
 
 enum policy_watch_answer {
     POLICY_WATCH_GONE = 0, /* no file is there: the last good policy stays in force */
@@ -52,6 +52,11 @@ struct database_guard;
  * left behind, once nobody in this process is connected to the old file. `guard` is the one that
  * its databases share. */
 void policy_watch_drop_left_over_log(struct policy_watch *watch, struct database_guard *guard);
+
+/* How long to wait for the descriptor before the next check: an interval, or only a pause while a
+ * commit may be on its way, since the log is written before the commit counts and nothing tells
+ * that it does. */
+int policy_watch_wait_ms(const struct policy_watch *watch);
 
 /* Whoever could not read what the last check spoke of calls this: the next check answers at least
  * CHANGED. */

@@ -50,28 +50,40 @@ static int add_row(sqlite3_stmt *statement, struct provider_catalogue *catalogue
         .bucket_max = sqlite3_column_int64(statement, COLUMN_BUCKET_MAX),
         .bucket_max_dotted = sqlite3_column_int64(statement, COLUMN_BUCKET_MAX_DOTTED),
     };
-    if (read_texts(statement, &row) &&
-        provider_catalogue_add(catalogue, &row) == PROVIDER_NO_MEMORY)
-        return SQLITE_NOMEM;
-    return SQLITE_OK;
+    if (!read_texts(statement, &row))
+        return SQLITE_MISMATCH;
+    return provider_catalogue_add(catalogue, &row) != PROVIDER_NO_MEMORY ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-/* Each row by itself, so that one too large to read leaves the others readable. */
+/* The row of that name, by itself, so that one too large to read leaves the others readable. */
+static int read_row(sqlite3_stmt *names, sqlite3_stmt *rows, struct provider_catalogue *catalogue)
+{
+    sqlite3_reset(rows); /* what the last step said was handled then */
+    sqlite3_bind_value(rows, 1, sqlite3_column_value(names, 0));
+    int code = sqlite3_step(rows);
+    if (code == SQLITE_ROW)
+        code = add_row(rows, catalogue);
+    if (code == SQLITE_TOOBIG || code == SQLITE_MISMATCH) {
+        const char *name = (const char *)sqlite3_column_text(names, 0);
+        provider_catalogue_note_unreadable(catalogue, name != NULL ? name : "");
+        code = SQLITE_OK;
+    }
+    return statement_result(code);
+}
+
 static int read_rows(sqlite3_stmt *names, sqlite3_stmt *rows, struct provider_catalogue *catalogue)
 {
+    struct statement_walk walk = { .statement = names };
     int code = SQLITE_OK;
-    while (code == SQLITE_OK && (code = sqlite3_step(names)) == SQLITE_ROW) {
-        sqlite3_reset(rows); /* what the last step said was handled then */
-        sqlite3_bind_value(rows, 1, sqlite3_column_value(names, 0));
-        code = sqlite3_step(rows);
-        if (code == SQLITE_ROW)
-            code = add_row(rows, catalogue);
-        else if (code == SQLITE_TOOBIG)
+    while (code == SQLITE_OK && (code = statement_walk_next(&walk)) != SQLITE_DONE) {
+        if (code == SQLITE_ROW) {
+            code = read_row(names, rows, catalogue);
+        } else if (code == SQLITE_TOOBIG) {
+            provider_catalogue_note_unreadable(catalogue, "(a name that is too long)");
             code = SQLITE_OK;
-        code = statement_result(code);
+        }
     }
-    /* A name too large to read ends the list: the rows behind it are unknown, and refuse. */
-    return code == SQLITE_TOOBIG ? SQLITE_OK : statement_result(code);
+    return statement_result(code);
 }
 
 int provider_reader_read(sqlite3 *connection, struct provider_catalogue **ret_catalogue)
@@ -80,13 +92,15 @@ int provider_reader_read(sqlite3 *connection, struct provider_catalogue **ret_ca
     struct provider_catalogue *catalogue = provider_catalogue_new();
     int code = catalogue != NULL ? SQLITE_OK : SQLITE_NOMEM;
     if (code == SQLITE_OK)
-        code = sqlite3_prepare_v2(connection, "SELECT name FROM provider ORDER BY name", -1, &names,
-                                  NULL);
+        code = sqlite3_prepare_v2(connection, "SELECT name FROM provider LIMIT -1 OFFSET ?1", -1,
+                                  &names, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(connection,
                                   "SELECT " TEXT_COLUMNS ", bucket_min, bucket_max,"
                                   " bucket_max_dotted FROM provider WHERE name IS ?1",
                                   -1, &rows, NULL);
+    if (code == SQLITE_OK)
+        sqlite3_bind_int64(names, 1, 0);
     if (code == SQLITE_OK)
         code = read_rows(names, rows, catalogue);
     sqlite3_finalize(names);

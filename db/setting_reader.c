@@ -66,14 +66,19 @@ int setting_reader_read(sqlite3 *connection, struct setting_values *ret_values)
 {
     struct setting_values values = { .settings = settings_default() };
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection, "SELECT name FROM setting", -1, &statement, NULL);
-    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        const char *name = (const char *)sqlite3_column_text(statement, 0);
-        code = name != NULL ? read_value(connection, name, &values) : SQLITE_OK;
-    }
-    if (code == SQLITE_TOOBIG) {
-        note_unreadable(&values, "(a name too long to read)");
-        code = SQLITE_OK;
+    int code = sqlite3_prepare_v2(connection, "SELECT name FROM setting LIMIT -1 OFFSET ?1", -1,
+                                  &statement, NULL);
+    struct statement_walk walk = { .statement = statement };
+    if (code == SQLITE_OK)
+        sqlite3_bind_int64(statement, 1, 0);
+    while (code == SQLITE_OK && (code = statement_walk_next(&walk)) != SQLITE_DONE) {
+        if (code == SQLITE_ROW) {
+            const char *name = (const char *)sqlite3_column_text(statement, 0);
+            code = name != NULL ? read_value(connection, name, &values) : SQLITE_OK;
+        } else if (code == SQLITE_TOOBIG) {
+            note_unreadable(&values, "(a name too long to read)");
+            code = SQLITE_OK;
+        }
     }
     sqlite3_finalize(statement);
     if (statement_result(code) == SQLITE_OK)

@@ -19,3 +19,14 @@ int statement_read_integer(sqlite3 *connection, const char *sql, int64_t *ret_va
     *ret_value = value;
     return SQLITE_OK;
 }
+
+int statement_walk_next(struct statement_walk *walk)
+{
+    int code = sqlite3_step(walk->statement);
+    walk->passed += code == SQLITE_ROW || code == SQLITE_TOOBIG;
+    if (code == SQLITE_TOOBIG) {
+        sqlite3_reset(walk->statement); /* gives the same code again */
+        sqlite3_bind_int64(walk->statement, 1, walk->passed);
+    }
+    return code;
+}

@@ -7,7 +7,7 @@
 
 struct group {
     uint32_t id;
-    bool has_network, is_observing;
+    bool has_network, misses_network, is_observing;
     char name[CLIENT_GROUP_NAME_MAX + 1];
 };
 
@@ -39,6 +39,8 @@ struct client_groups {
     struct network_node *nodes;
     uint32_t node_count;
     bool any_is_observing;
+    bool may_observe;            /* no group that enforces misses a network */
+    const struct group *missing; /* the first that misses one; NULL: none */
 };
 
 struct client_groups_builder {
@@ -46,6 +48,7 @@ struct client_groups_builder {
     size_t group_count, group_capacity;
     struct named_network {
         struct ip_network network;
+        bool is_readable;
         char group[CLIENT_GROUP_NAME_MAX + 1];
     } * networks;
     size_t network_count, network_capacity;
@@ -100,7 +103,9 @@ bool client_groups_builder_add_group(struct client_groups_builder *builder,
 bool client_groups_builder_add_network(struct client_groups_builder *builder, const char *group,
                                        const struct ip_network *network)
 {
-    struct named_network added = { .network = *network };
+    struct named_network added = { .is_readable = network != NULL };
+    if (network != NULL)
+        added.network = *network;
     if (!copy_name(group, added.group) || strcmp(group, CLIENT_GROUP_ANY) == 0)
         return true; /* everybody is in 'any' without a network */
     struct named_network *networks = grow(builder->networks, builder->network_count,
@@ -209,6 +214,10 @@ static struct membership *collect_memberships(struct client_groups *groups,
         struct group *group = find_group(groups, builder->networks[i].group);
         if (group == NULL)
             continue;
+        if (!builder->networks[i].is_readable) {
+            group->misses_network = true;
+            continue;
+        }
         group->has_network = true;
         memberships[count++] =
             (struct membership){ builder->networks[i].network, group->id, group->is_observing };
@@ -236,6 +245,18 @@ static bool any_is_observing(const struct client_groups *groups)
 {
     const struct group *any = find_group(groups, CLIENT_GROUP_ANY);
     return any != NULL && any->is_observing;
+}
+
+static void note_missing(struct client_groups *groups)
+{
+    groups->may_observe = true;
+    for (size_t i = groups->group_count; i > 0; i--) {
+        const struct group *group = &groups->groups[i - 1];
+        if (!group->misses_network)
+            continue;
+        groups->missing = group;
+        groups->may_observe = groups->may_observe && group->is_observing;
+    }
 }
 
 static bool allocate(struct client_groups *groups, size_t network_count)
@@ -269,6 +290,7 @@ struct client_groups *client_groups_builder_finish(struct client_groups_builder 
     if (is_built) {
         link_networks(groups, memberships, count);
         groups->any_is_observing = any_is_observing(groups);
+        note_missing(groups);
     }
     free(memberships);
     client_groups_builder_free(builder);
@@ -346,6 +368,17 @@ bool client_groups_has_network(const struct client_groups *groups, uint32_t id)
     return id == CLIENT_GROUP_ANY_ID || (group != NULL && group->has_network);
 }
 
+bool client_groups_misses_network(const struct client_groups *groups, uint32_t id)
+{
+    const struct group *group = find_by_id(groups, id);
+    return group != NULL && group->misses_network;
+}
+
+const char *client_groups_first_missing(const struct client_groups *groups)
+{
+    return groups->missing != NULL ? groups->missing->name : NULL;
+}
+
 struct client client_of(const struct client_groups *groups, const struct ip_address *address)
 {
     struct ip_network self = { *address, UINT8_MAX }; /* behind every network that begins with it */
@@ -399,9 +432,10 @@ uint32_t client_home_group(const struct client *client)
 
 bool client_is_observed(const struct client *client)
 {
-    return client->network != CLIENT_NO_NETWORK
-               ? client->groups->nodes[client->network].is_observing
-               : client->groups->any_is_observing;
+    bool is_observing = client->network != CLIENT_NO_NETWORK
+                            ? client->groups->nodes[client->network].is_observing
+                            : client->groups->any_is_observing;
+    return is_observing && client->groups->may_observe;
 }
 
 static bool is_listed(const uint32_t *ids, size_t count, uint32_t id)

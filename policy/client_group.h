@@ -28,7 +28,8 @@ struct client_groups_builder;
 /* NULL when out of memory. */
 struct client_groups_builder *client_groups_builder_new(void);
 /* Both copy what they are given; false when out of memory: then only free is left to do. A network
- * of a group that is not there is left out. */
+ * of a group that is not there is left out. NULL is a network that can't be read: somebody is
+ * missing from the group. */
 bool client_groups_builder_add_group(struct client_groups_builder *builder,
                                      const struct client_group_row *row);
 bool client_groups_builder_add_network(struct client_groups_builder *builder, const char *group,
@@ -56,6 +57,10 @@ bool client_groups_find(const struct client_groups *groups, const char *name, ui
 const char *client_groups_name(const struct client_groups *groups, uint32_t id);
 /* True when the group has a network, or is 'any': somebody may be in it. */
 bool client_groups_has_network(const struct client_groups *groups, uint32_t id);
+/* True when a network of the group can't be read, so that whom it is for is not known whole. */
+bool client_groups_misses_network(const struct client_groups *groups, uint32_t id);
+/* The name of the first such group; NULL: there is none. Lives as long as `groups`. */
+const char *client_groups_first_missing(const struct client_groups *groups);
 
 /* A client as decisions see it; borrows from `groups`. */
 struct client {
@@ -70,7 +75,8 @@ struct client client_of(const struct client_groups *groups, const struct ip_addr
  * 'any' where there is none. Of several groups with this very network it is one that enforces, if
  * any does; then the one with the lowest id. Known beforehand: costs nothing. */
 uint32_t client_home_group(const struct client *client);
-/* Its home group only observes: what would be denied passes, and is recorded. */
+/* Its home group only observes: what would be denied passes, and is recorded. Nobody is observed
+ * while a network of a group that enforces can't be read, as it may be around anybody. */
 bool client_is_observed(const struct client *client);
 
 /* The ids of the groups it belongs to, the closest first and 'any' last, each once, as many as

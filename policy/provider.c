@@ -20,7 +20,9 @@ static const struct host_template *template_at(const struct provider *list, uint
 struct provider_catalogue {
     atomic_uint references;
     struct provider *list;
-    uint32_t count, capacity, unreadable;
+    uint32_t count, capacity;
+    bool has_unreadable;
+    char first_unreadable[128];
     uint32_t chain[CHAINS]; /* first place of the templates whose ends have that hash */
 };
 
@@ -54,9 +56,18 @@ struct provider_catalogue *provider_catalogue_unref(struct provider_catalogue *c
     return NULL;
 }
 
-uint32_t provider_catalogue_unreadable(const struct provider_catalogue *catalogue)
+const char *provider_catalogue_first_unreadable(const struct provider_catalogue *catalogue)
 {
-    return catalogue->unreadable;
+    return catalogue->has_unreadable ? catalogue->first_unreadable : NULL;
+}
+
+void provider_catalogue_note_unreadable(struct provider_catalogue *catalogue, const char *name)
+{
+    struct text text = text_in(catalogue->first_unreadable, sizeof(catalogue->first_unreadable));
+    if (catalogue->has_unreadable)
+        return;
+    catalogue->has_unreadable = true;
+    text_add_escaped(&text, name, strlen(name));
 }
 
 /* Copies all strings into one block that `provider` owns. */
@@ -189,7 +200,7 @@ enum provider_status provider_catalogue_add(struct provider_catalogue *catalogue
         return PROVIDER_NO_MEMORY;
     if (!is_readable(&provider)) {
         free(provider.strings);
-        catalogue->unreadable++;
+        provider_catalogue_note_unreadable(catalogue, row->name);
         return PROVIDER_UNREADABLE;
     }
     catalogue->list[catalogue->count++] = provider;

@@ -48,8 +48,11 @@ struct provider_catalogue *provider_catalogue_unref(struct provider_catalogue *c
 /* Copies what it needs. */
 enum provider_status provider_catalogue_add(struct provider_catalogue *catalogue,
                                             const struct provider_row *row);
-/* Rows that were left out because they can't be read. */
-uint32_t provider_catalogue_unreadable(const struct provider_catalogue *catalogue);
+/* Of the rows that were left out because they can't be read, the name of the first, cut where it is
+ * long; NULL: there are none. Lives as long as `catalogue`. The other tells of a row that is so odd
+ * that it can't be added. */
+const char *provider_catalogue_first_unreadable(const struct provider_catalogue *catalogue);
+void provider_catalogue_note_unreadable(struct provider_catalogue *catalogue, const char *name);
 
 /* True where `name` is an endpoint that serves all buckets, named by paths, and the host of each is
  * one label in front of this very name: storage.googleapis.com. `catalogue` may be NULL. Allocates

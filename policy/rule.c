@@ -142,6 +142,28 @@ static bool find_group(const struct rule_row *row, const struct rule_context *co
     return strcmp(row->clients, CLIENT_GROUP_ANY) == 0;
 }
 
+/* The group is there, but it may not be known whole: then a deny is for everybody. */
+static void check_group(const struct rule_row *row, const struct client_groups *groups,
+                        struct compiled_rule *rule, struct rule_outcome *outcome)
+{
+    struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
+    const char *space = reason.size > 0 ? " " : "";
+    if (client_groups_misses_network(groups, rule->group)) {
+        if (!is_allow(row)) {
+            rule->group = CLIENT_GROUP_ANY_ID;
+            outcome->state = RULE_STATE_WIDENED;
+        }
+        text_add_format(&reason,
+                        "%s%sA network of the group %s can't be read, so that clients are missing "
+                        "from it: correct it in client_network, as in 10.1.0.0/16, where only "
+                        "zeros follow the first 16 bits.",
+                        space, is_allow(row) ? "" : "Denies for every client. ", row->clients);
+    } else if (!client_groups_has_network(groups, rule->group)) {
+        text_add_format(&reason, "%sThe group %s has no network, so the rule is for nobody yet.",
+                        space, row->clients);
+    }
+}
+
 /* Whom the rule is for. An allow for a group that is not there is for nobody; a deny for everybody.
  */
 static bool read_clients(const struct rule_row *row, const struct rule_context *context,
@@ -149,10 +171,8 @@ static bool read_clients(const struct rule_row *row, const struct rule_context *
 {
     struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
     if (find_group(row, context, &rule->group)) {
-        if (context->groups != NULL && !client_groups_has_network(context->groups, rule->group))
-            text_add_format(&reason,
-                            "%sThe group %s has no network, so the rule is for nobody yet.",
-                            reason.size > 0 ? " " : "", row->clients);
+        if (context->groups != NULL)
+            check_group(row, context->groups, rule, outcome);
         return true;
     }
     rule->group = CLIENT_GROUP_ANY_ID;

@@ -14,7 +14,7 @@ static inline struct ip_address address_of(const char *text)
 }
 
 /* Groups and networks as one line: "build 10.0.0.0/8 fd00::/8; ~ci 10.1.0.0/16; empty", of which ci
- * only observes. Ids count from 2. */
+ * only observes. "?" is a network that can't be read. Ids count from 2. */
 static inline struct client_groups *groups_of(const char *text)
 {
     char line[512], *rest = line, *group, *word;
@@ -30,6 +30,8 @@ static inline struct client_groups *groups_of(const char *text)
                 name = word + (*word == '~');
                 assert_true(client_groups_builder_add_group(
                     builder, &(struct client_group_row){ id, name, *word == '~' }));
+            } else if (strcmp(word, "?") == 0) {
+                assert_true(client_groups_builder_add_network(builder, name, NULL));
             } else {
                 assert_true(ip_network_parse(word, &network));
                 assert_true(client_groups_builder_add_network(builder, name, &network));

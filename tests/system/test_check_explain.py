@@ -1,6 +1,9 @@
 """`pinhole check` and `pinhole explain`, and rule_status: what became of each rule, in the same words everywhere."""
 import json
+import sqlite3
 import time
+from contextlib import closing
+from statistics import median
 
 import pytest
 
@@ -110,6 +113,22 @@ def test_serve_writes_rule_status(launch, policy):
     eventually(lambda: "new.example.com" not in states(policy), 5, "the deleted rule's row is gone")
     policy.sql(insert("brief.example.com", expires_at=int(time.time()) + 2))
     eventually(lambda: states(policy).get("brief.example.com") == "expired", 8, "the expired rule's row")
+    pinhole.stop()
+
+
+def test_rule_status_follows_an_edit(launch, policy):
+    """How soon after the shell has ended is printed: it should be far below 100 ms on a machine that is idle."""
+    pinhole = launch(policy)
+    eventually(lambda: len(states(policy)) == 5, 5, "a row for each rule")
+    delays = []
+    with closing(sqlite3.connect(policy.path)) as reader:
+        for number in range(10):
+            policy.sql(insert(f"https://storage.googleapis.com/bucket-{number}/x"))
+            ended = time.monotonic()
+            eventually(lambda: reader.execute("SELECT count(*) FROM rule_status WHERE state = 'refused';").fetchone()
+                       == (number + 1,), 5, "the new rule's row")
+            delays.append(time.monotonic() - ended)
+    print(f"rule_status after {median(delays) * 1000:.0f} ms, at most {max(delays) * 1000:.0f} ms")
     pinhole.stop()
 
 

@@ -1,9 +1,11 @@
 """Rules for groups of clients: whom they are for, which decides, and what the sqlite3 shell says to a mistake."""
+import json
+
 import pytest
 
 from support.dns_client import dig
 from support.policy import Policy, insert
-from support.process import eventually
+from support.process import PINHOLE, eventually, run
 
 pytestmark = pytest.mark.quick
 
@@ -101,6 +103,22 @@ def test_denial_of_a_group_cuts_a_hole(launch, policy):
     pinhole = launch(policy)
     assert not is_allowed(pinhole, "all.example.com", "127.0.0.2")
     assert is_allowed(pinhole, "all.example.com", "127.0.0.3")
+
+
+def test_network_that_cannot_be_read_never_widens_access(launch, policy):
+    """Who is missing from the group is not known, so its denials are for everybody, and it is said everywhere."""
+    policy.sql("INSERT INTO rule (target, action, clients) VALUES ('all.example.com', 'deny', 'build');"
+               "INSERT INTO client_network VALUES ('build', 'fd00::1/8');")
+    pinhole = launch(policy)
+    assert is_allowed(pinhole, "api.example.com", "127.0.0.2")
+    assert not is_allowed(pinhole, "all.example.com", "127.0.0.9")
+    assert pinhole.log.wait(event="network_unreadable")[0]["group"] == "build"
+    rules = {rule["rule"]: rule for rule in
+             json.loads(run([PINHOLE, "check", "--db", policy.path, "--json"]).stdout)["rules"]}
+    assert [(rules[number]["state"], "can't be read" in rules[number]["reason"]) for number in (1, 2, 3)] == [
+        ("shadowed", False), ("active", True), ("widened", True)]
+    policy.sql("UPDATE client_network SET cidr = 'fd00::/8' WHERE cidr = 'fd00::1/8';")
+    eventually(lambda: is_allowed(pinhole, "all.example.com", "127.0.0.9"), 5, "the network that was mended")
 
 
 def test_same_target_for_two_groups(policy):

@@ -105,6 +105,94 @@ def test_check_says_what_became_of_each(policy):
             rules[row["target"]][key] for key in ("state", "hostname", "reason"))
 
 
+LONG_DOMAIN = ".".join(["a" * 60] * 3) + ".example.com"
+BUCKETS = [  # what is typed, what it becomes, and why
+    ("https://storage.googleapis.com/my+bucket/", "invalid", "it has a character that no bucket's name has."),
+    ("https://storage.googleapis.com/MyBucket/", "invalid", "it has a capital letter."),
+    ("https://s3.eu-west-1.amazonaws.com/my_bucket/", "invalid", "it has an underscore."),
+    ("https://s3.eu-west-1.amazonaws.com/xn--bucket/", "invalid", "names like it are reserved."),
+    ("https://s3.eu-west-1.backblazeb2.com/a/", "refused", '"eu-west-1" is no region of Backblaze B2'),
+    ("https://s3.us-west-001.backblazeb2.com/my.bucket/", "invalid", "it has a dot."),
+    ("https://storage.googleapis.com/-bucket/", "invalid", "does not begin and end with a letter or digit."),
+    ("https://storage.googleapis.com/192.0.2.1/", "invalid", "it is an IP address."),
+    ("https://storage.googleapis.com/aa/", "invalid", "it is too short."),
+    ("https://s3.eu-west-1.amazonaws.com/" + "a" * 64, "invalid", "it is too long."),
+    ("https://cos.ap-beijing.myqcloud.com/my-bucket/", "invalid", "it lacks what each name of theirs has."),
+    ("https://s3.eu-west-1.amazonaws.com/name--x-s3/", "refused", "another kind of storage, with hosts of its own"),
+    ("https://storage.googleapis.com/a.example.com/", "refused", "wildcard certificate covers one label only"),
+    ("https://storage.googleapis.com/my_bucket/", "refused", "use a bucket without underscores."),
+    ("https://s3.amazonaws.com/MyBucket/", "refused", "use a bucket in small letters."),
+    ("https://" + "0" * 32 + ".r2.cloudflarestorage.com/" + "a" * 64, "refused", "the 63 characters of a label"),
+    (f"https://{LONG_DOMAIN}/" + "b" * 60, "refused", "host name would be longer than 253 characters."),
+    ("https://storage.googleapis.com/storage/v1/b/x/o", "refused", "The path storage/v1 is no bucket but an interface"),
+    ("https://ab.blob.core.windows.net/", "invalid", "is no host of Azure Storage, blob, other names that can be allowed."),
+    ("https://b.s3-website.eu-west-1.amazonaws.com/", "refused", "speak plain http:// only"),
+    ("https://acct.blob.core.windows.net/c/", "refused", "(Azure Storage, blob) has no host name for this path."),
+    ("https://httpbin.org/ip", "refused", "To allow the whole host, that is everything on that host, type: UPDATE rule"),
+    ("https://s3.eu-west-1.amazonaws.com:8443/my-bucket/", "refused", "serves on port 443 alone"),
+]
+
+
+def test_check_says_why_a_path_has_no_host(policy):
+    policy.sql(f"INSERT INTO provider (name, path_style, virtual_host) VALUES ('long', 'https://{LONG_DOMAIN}/{{bucket}}/',"
+               f" '{{bucket}}.{LONG_DOMAIN}');" + "".join(insert(target, widen=1) for target, *_ in BUCKETS))
+    _, rules = check(policy)
+    for target, state, sentence in BUCKETS:
+        assert (rules[target]["state"], rules[target]["hostname"]) == (state, ""), rules[target]["reason"]
+        assert sentence in rules[target]["reason"]
+
+
+PAST_ALL_GUARDS = [  # rows of a file that was made elsewhere
+    ("https://a.example.com/b?c", "holds a query or a fragment"),
+    ("https://a.example.com/b\\c", "holds a backslash"),
+    ("https://a.example.com/b c", "a space or a control character"),
+    ("https://a.example.com/b^c", "a character that no URL does"),
+    ("https://a.example.com//b", "begins with an empty segment"),
+    ("https://a.example.com/%2", "not followed by two hexadecimal"),
+    ("https://a.example.com/../b", "holds a dot segment"),
+    ("http://a.example.com/b", "Plain http:// has no server name"),
+    ("ftp://a.example.com/b", "no https:// at its start, but something like it"),
+    ("/b", "has no host; type one"),
+    ("*.example.com/b", "A URL names one host"),
+    ("a_b.example.com/b", "The host in a URL has no underscore"),
+    ("", "The target is empty"),
+    ("b\u00fccher.example", "The target is not ASCII"),
+    ("a b.example.com", "a space or a control character"),
+    ("me@a.example.com", "holds a user name"),
+    ("a.example.com?b", "holds a query or a fragment"),
+    ("a.example.com\\b", "The target holds a path"),
+    ("a.example.com:0", "not a number from 1 to 65535"),
+    ("a.example.com:http", "not a number from 1 to 65535"),
+    (":443", "has no host; type one"),
+    (".".join(["a" * 60] * 5), "longer than 253 characters"),
+    ("a" * 64 + ".example.com", "longer than 63 characters"),
+    ("a..example.com", "has an empty label"),
+    ("a*.example.com", "a character other than letters, digits, hyphens and dots"),
+    ("-a.example.com", "begins or ends with a hyphen"),
+    ("192.0.2.1", "is an IP address"),
+]
+
+
+def test_check_explains_what_no_guard_kept_out(policy):
+    triggers = policy.rows("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'rule';")
+    policy.sql("".join(f"DROP TRIGGER {row['name']};" for row in triggers) + "PRAGMA ignore_check_constraints = 1;"
+               + "".join(insert(target) for target, _ in PAST_ALL_GUARDS) + insert("good.example.com")
+               + "INSERT INTO rule (id, target) VALUES (0, 'zero.example.com');"
+               + "INSERT INTO rule (target) VALUES ('nul.example.com' || char(0) || 'x');"
+               + insert("lost.example.com", clients="lost") + insert(deny("denied.example.com"), clients="lost"))
+    assert check(policy)[0] == 1
+    rows = policy.rows("SELECT target, state, reason FROM rule_status JOIN rule ON id = rule_id;")
+    reasons = {row["target"]: (row["state"], row["reason"]) for row in rows}
+    others = [("zero.example.com", "The rule's id is 0"), ("lost.example.com", "There is no group 'lost'")]
+    for target, sentence in PAST_ALL_GUARDS + others:
+        assert reasons[target][0] == "invalid", target
+        assert sentence in reasons[target][1], target
+    assert reasons["good.example.com"] == ("active", "")
+    assert reasons["denied.example.com"][0] == "widened"
+    assert "Denies for every client. There is no group 'lost'" in reasons["denied.example.com"][1]
+    assert any("contains a NUL character" in reason for _, reason in reasons.values())
+
+
 def test_the_statement_of_a_refusal_works(policy):
     policy.sql(insert("https://t3.storage.dev/my-bucket/x"))
     reason = check(policy)[1]["https://t3.storage.dev/my-bucket/x"]["reason"]
@@ -126,6 +214,8 @@ def test_denies_fail_closed(policy, launch):
     _, rules = check(policy)
     assert rules["https://example.com/a/b"]["state"] == "widened"
     assert rules["https://example.com/a/b"]["hostname"] == "example.com, **.example.com"
+    assert ("Denies more than was typed: example.com and every host below it. example.com has no host name for a path"
+            in rules["https://example.com/a/b"]["reason"])
     policy.sql("DELETE FROM rule WHERE target = 'https://example.com/a/b';")
     eventually(lambda: is_allowed(pinhole.dns, "example.com") and is_allowed(pinhole.dns, "b.a.example.com"), 5,
                "both patterns of the deny are gone")
@@ -174,6 +264,24 @@ def test_odd_rows_harm_no_other(policy):
     _, rules = check(policy)
     assert rules["https://t3.storage.dev/my-bucket/"]["state"] == "active"
     assert rules["https://huge.example.com/my-bucket/"]["state"] == "refused"
+
+
+@pytest.mark.parametrize("row, name", [
+    ("'dots', 'https://a..b/{bucket}/', '{bucket}.a..b', ''", "dots"),
+    ("'capitals', 'https://S3.example.com/{bucket}/', '{bucket}.S3.example.com', ''", "capitals"),
+    ("'owner', 'https://s3.{a}.example.com/{bucket}/', '{bucket}.{b}.example.com', ''", "owner"),
+    ("hex(zeroblob(1000000)), 'https://s3.example.com/', NULL, ''", "(a name that is too long)"),
+    ("' large', 'https://s3.example.com/', NULL, hex(zeroblob(1000000))", " large"),
+])
+def test_catalogue_row_that_cannot_be_read_is_named(policy, launch, row, name):
+    """Typed into the shell; all rows behind it, in the order of their names, hold."""
+    policy.sql(f"INSERT INTO provider (name, path_style, virtual_host, placeholders) VALUES ({row});"
+               + insert("https://t3.storage.dev/my-bucket/"))
+    done = run([PINHOLE, "check", "--db", policy.path])
+    assert (done.returncode, done.stderr) == (0, f"the provider {name} can't be read, so it is left out\n")
+    pinhole = launch(policy)
+    assert is_allowed(pinhole.dns, "my-bucket.t3.storage.dev")
+    assert pinhole.log.wait(event="provider_unreadable")[0]["provider"] == name
 
 
 @pytest.mark.parametrize("target, outcome, hostname", [

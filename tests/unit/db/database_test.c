@@ -2,8 +2,10 @@
  */
 #include "base/text.h"
 #include "db/change_log.h"
+#include "db/connection.h"
 #include "db/database_guard.h"
 #include "db/migrations.h"
+#include "db/statement.h"
 #include "workspace.h"
 
 #include <errno.h>
@@ -150,6 +152,28 @@ static void sleep_leaves_the_log_and_close_takes_it_away(void **state)
     database_close(database);
     assert_int_equal(log_size(workspace->path), 0);
     assert_int_equal(ask(workspace->path, "SELECT count(*) FROM rule"), 2);
+}
+
+/* A checkpoint that does not wait for the disk could spoil the file when the power fails. */
+static void what_does_not_wait_for_the_disk_never_checkpoints(void **state)
+{
+    const struct workspace *workspace = *state;
+    static const enum database_mode modes[] = { DATABASE_READ, DATABASE_READ_WRITE,
+                                                DATABASE_CREATE };
+    make_policy(workspace->path, "");
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        struct fault fault = { 0 };
+        int64_t waits = -1, pages = -1;
+        struct database *database = database_open(workspace->path, modes[i], &fault);
+        assert_non_null(database);
+        sqlite3 *connection = database->connection;
+        assert_int_equal(statement_read_integer(connection, "PRAGMA synchronous", &waits), 0);
+        assert_int_equal(statement_read_integer(connection, "PRAGMA wal_autocheckpoint", &pages),
+                         0);
+        assert_int_equal(waits, modes[i] == DATABASE_CREATE);
+        assert_int_equal(pages, waits ? 1000 : 0);
+        database_close(database);
+    }
 }
 
 static void log_is_not_emptied_under_a_reader(void **state)
@@ -331,6 +355,7 @@ int main(void)
         WORKSPACE_TEST(log_is_emptied),
         WORKSPACE_TEST(sleep_leaves_the_log_and_close_takes_it_away),
         WORKSPACE_TEST(log_is_not_emptied_under_a_reader),
+        WORKSPACE_TEST(what_does_not_wait_for_the_disk_never_checkpoints),
         WORKSPACE_TEST(odd_paths_are_files),
         WORKSPACE_TEST(nothing_is_left_beside_a_closed_file),
         WORKSPACE_TEST(guarded_databases_are_never_on_two_files),

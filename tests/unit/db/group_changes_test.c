@@ -35,6 +35,18 @@ static const struct edit_row {
       "10.1.2.1",
       "ab" },
     { "the last network gone", "DELETE FROM client_network", { 1 }, "10.1.0.1", "" },
+    { "a network that can't be read",
+      "INSERT INTO client_network VALUES ('build', 'fd00::1/8')",
+      { 1 },
+      "10.2.0.1",
+      "" },
+    { "a network that can't be read, of a group with a denial",
+      "INSERT INTO client_network VALUES ('build', 'fd00::1/8');"
+      "INSERT INTO rule (target, clients, action) VALUES ('d.example', 'build', 'deny');"
+      "INSERT INTO rule (target) VALUES ('d.example')",
+      { 1, 5, 6 },
+      "10.9.0.1",
+      "" },
     { "a network given to another group",
       "UPDATE client_network SET client_group = 'test'",
       { 1, 2 },

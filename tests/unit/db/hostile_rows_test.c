@@ -151,6 +151,39 @@ static void doubtful_mode_enforces(void **state)
     assert_int_equal(workspace_teardown(&workspace), 0);
 }
 
+/* A row too large to read, in whatever table, and a row behind it that holds. */
+static void rows_behind_a_large_one_are_read(void **state)
+{
+    const struct workspace *workspace = *state;
+    run_sql(workspace->path, FOREIGN
+            "DROP TABLE setting; CREATE TABLE setting (name PRIMARY KEY, value) WITHOUT ROWID;"
+            "INSERT INTO setting VALUES (hex(zeroblob(1000000)), '1'),"
+            " (hex(zeroblob(1000001)), '1'), ('negative_ttl', '9');"
+            "INSERT INTO client_group VALUES (2, hex(zeroblob(1000000)), NULL, 'observe'),"
+            " (3, 'lab', hex(zeroblob(1000000)), hex(zeroblob(1000000))),"
+            " (1, 'any', NULL, 'observe');"
+            "INSERT INTO client_network VALUES (hex(zeroblob(1000000)), '10.0.0.0/8'),"
+            " ('any', hex(zeroblob(1000000))), ('lab', '10.0.0.0/8')");
+    struct bench *bench = bench_new(workspace->path);
+    struct policy *policy = load(bench);
+    assert_true(allows(policy, "good.example"));
+    assert_true(allows(policy, "x.example")); /* 'any' observes */
+    assert_int_equal(bench->content.values.settings.negative_ttl_s, 9);
+    struct policy_question inside = { .name = NULL };
+    struct host_name host;
+    assert_true(ip_address_parse("10.1.2.3", &inside.client));
+    assert_int_equal(host_name_parse("x.example", 9, &host), HOST_NAME_OK);
+    inside.name = &host;
+    assert_int_equal(policy_decide(policy, &inside, PORT, NOW_S).decision,
+                     DECISION_DENY); /* 'lab' */
+    policy_unref(policy);
+    run_sql(workspace->path, "INSERT INTO client_network VALUES ('lab', hex(zeroblob(1000000)))");
+    policy = load(bench);
+    assert_false(allows(policy, "x.example")); /* who else is in 'lab' is not known */
+    policy_unref(policy);
+    bench_free(bench);
+}
+
 static void unreadable_settings_are_named(void **state)
 {
     const struct workspace *workspace = *state;
@@ -261,6 +294,7 @@ int main(void)
     static struct tests tests;
     const struct CMUnitTest others[] = {
         WORKSPACE_TEST(unreadable_settings_are_named),
+        WORKSPACE_TEST(rows_behind_a_large_one_are_read),
         WORKSPACE_TEST(changed_row_of_two_megabytes_is_not_in_force),
     };
     TESTS_ADD_TABLE(&tests, hostile_rows, hostile_row_spoils_only_itself);

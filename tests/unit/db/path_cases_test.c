@@ -28,7 +28,7 @@ static void shelf_open(struct shelf *shelf, const struct workspace *workspace)
     policy_store_init(&shelf->store, shelf->database);
     assert_int_equal(policy_store_load(&shelf->store, 0, builder, &content, &fault), DATABASE_OK);
     policy_builder_free(builder);
-    assert_int_equal(provider_catalogue_unreadable(shelf->store.providers), 0);
+    assert_null(provider_catalogue_first_unreadable(shelf->store.providers));
 }
 
 static void shelf_close(struct shelf *shelf)

@@ -124,6 +124,7 @@ static void comes_to_rest_and_stays_there(void **state)
     settle(watcher);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(turn(watcher), POLICY_WATCH_UNCHANGED);
+        assert_int_equal(policy_watch_wait_ms(&watcher->watch), POLICY_WATCH_INTERVAL_MS);
         assert_false(database_is_awake(watcher->database));
     }
     watcher_free(watcher);
@@ -217,8 +218,10 @@ static void commit_after_its_frames_were_seen_is_read(void **state)
                      " SELECT i + 1 FROM n WHERE i < 900) SELECT 'host' || i || '.example' FROM n",
                      NULL, NULL, NULL),
         SQLITE_OK);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         assert_int_equal(turn(watcher), POLICY_WATCH_CHANGED);
+        assert_int_equal(policy_watch_wait_ms(&watcher->watch), POLICY_WATCH_PAUSE_MS);
+    }
     assert_int_equal(watcher->changes_read, 0);
     assert_int_equal(sqlite3_exec(shell, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     (void)turn(watcher);
@@ -235,6 +238,7 @@ static void what_could_not_be_read_is_repeated(void **state)
     settle(watcher);
     assert_int_equal(turn(watcher), POLICY_WATCH_UNCHANGED);
     policy_watch_again(&watcher->watch);
+    assert_int_equal(policy_watch_wait_ms(&watcher->watch), POLICY_WATCH_PAUSE_MS);
     assert_int_equal(turn(watcher), POLICY_WATCH_CHANGED);
     settle(watcher);
     watcher_free(watcher);

@@ -36,6 +36,11 @@ static const struct home_row {
     { "the address beside it", "a fd00::/8; ~b fd00::1", "fd00::2", "a", false },
     { "IPv4 inside IPv6", "~build 10.0.0.0/8", "::ffff:10.1.1.1", "build", true },
     { "an observing group without a network", "~build", "10.1.1.1", "any", false },
+    { "an enforcing group's network that can't be read", "~any; build ?", "10.1.1.1", "any",
+      false },
+    { "it may be inside of another", "~a 10.0.0.0/8; b 192.0.2.0/24 ?", "10.1.1.1", "a", false },
+    { "an observing group's network that can't be read", "~any; ~build 10.0.0.0/8 ?", "10.1.1.1",
+      "build", true },
 };
 
 static void speaks_for_the_client(void **state)

@@ -1,5 +1,10 @@
-/* tests/unit/policy/scale_test.c - a hundred thousand rules: built, asked, edited, merged. */
+/* tests/unit/policy/scale_test.c - a hundred thousand rules: built, asked, edited, merged; and ten
+ * thousand networks. */
+#include "base/clock.h"
 #include "policies.h"
+#include "policy/client_group.h"
+
+#include <stdio.h>
 
 enum { RULES = 100000 };
 
@@ -86,6 +91,51 @@ static void a_thousand_edits(void **state)
     policy_unref(merged);
 }
 
+/* 10.N.M.0/24 for each network, all inside 10.0.0.0/8, in twenty groups. */
+static struct client_groups *networks_of(uint32_t count)
+{
+    struct client_groups_builder *builder = client_groups_builder_new();
+    assert_non_null(builder);
+    for (uint32_t i = 0; i < 20 + count; i++) {
+        char name[16], cidr[32];
+        struct ip_network network;
+        (void)snprintf(name, sizeof(name), "g%u", i % 20);
+        if (i < 20)
+            assert_true(client_groups_builder_add_group(
+                builder, &(struct client_group_row){ i + 2, name, false }));
+        (void)snprintf(cidr, sizeof(cidr), i == 0 ? "10.0.0.0/8" : "10.%u.%u.0/24", i / 256,
+                       i % 256);
+        assert_true(ip_network_parse(cidr, &network));
+        assert_true(client_groups_builder_add_network(builder, name, &network));
+    }
+    struct client_groups *groups = client_groups_builder_finish(builder);
+    assert_non_null(groups);
+    return groups;
+}
+
+/* Finds who a client is, and how closely its group and the outermost one fit it. */
+static void clients_are_found_among_many_networks(void **state)
+{
+    (void)state;
+    enum { LOOKUPS = 200000 };
+    static const uint32_t counts[] = { 10, 10000 };
+    for (size_t c = 0; c < COUNT(counts); c++) {
+        struct client_groups *groups = networks_of(counts[c]);
+        int64_t started_ms = clock_monotonic_ms();
+        for (uint32_t i = 0; i < LOOKUPS; i++) {
+            uint32_t at = 21 + i * 7919 % (counts[c] - 1);
+            struct ip_address address = { .family = 4,
+                                          .bytes = { 10, (uint8_t)(at / 256), (uint8_t)at, 9 } };
+            struct client client = client_of(groups, &address);
+            assert_int_equal(client_fit(&client, at % 20 + 2), 26);
+            assert_int_equal(client_fit(&client, 2), at % 20 == 0 ? 26 : 10);
+        }
+        print_message("%u networks: %lld ns a client\n", counts[c],
+                      (long long)((clock_monotonic_ms() - started_ms) * 1000000 / LOOKUPS));
+        client_groups_unref(groups);
+    }
+}
+
 int main(void)
 {
     struct policy *policy = build_all();
@@ -93,6 +143,8 @@ int main(void)
     tests_add_row(&tests, "every rule decides", policy, every_rule_decides);
     tests_add_row(&tests, "parents are known", policy, parents_are_known);
     tests_add_row(&tests, "a thousand edits", policy, a_thousand_edits);
+    tests_add_row(&tests, "clients among many networks", NULL,
+                  clients_are_found_among_many_networks);
     int result = tests_run(&tests, "policy_scale");
     policy_unref(policy);
     return result;
