@@ -127,6 +127,16 @@ void upstream_lookup(struct upstream_request *request, const struct host_name *n
         uv_timer_start(&request->timer, on_lookup_timer, UPSTREAM_STALE_MS, 0);
 }
 
+void upstream_take_address(struct upstream_request *request, const struct ip_address *address,
+                           upstream_fn on_done)
+{
+    request->on_done = on_done;
+    request->is_typed = true;
+    request->candidates[request->candidate_count++] =
+        (struct upstream_candidate){ .address = *address };
+    finish(request, REASON_ALLOWED);
+}
+
 /* Connecting */
 
 static struct endpoint endpoint_of(const struct upstream_request *request,
@@ -169,6 +179,7 @@ static struct upstream_candidate *take_next_fit(struct upstream_request *request
         .own_count = upstream->own_count,
         .own_range = upstream->own_range,
         .own_range_count = upstream->own_range_count,
+        .is_typed = request->is_typed,
     };
     struct upstream_candidate *candidate;
     while ((candidate = pick_candidate(request)) != NULL) {
