@@ -55,7 +55,8 @@ struct session {
     struct hello_reader hello;
     size_t drained_bytes;
     struct arrival_address arrived_at;
-    struct verdict verdict; /* denies at first, and again if the server can't be reached */
+    struct verdict verdict;        /* denies at first, and again if the server can't be reached */
+    struct connect_to *connect_to; /* until it is dialled; NULL: the name itself */
     struct upstream_request request;
     uint32_t client_events; /* epoll's, since the hello was read */
     struct handshake_watch watch;
@@ -203,6 +204,21 @@ static void check_address(struct session *session, const struct policy *policy)
     session->verdict.reason = REASON_ADDRESS_MISMATCH;
 }
 
+/* Notes where the deciding rule sends the connection, since the policy may be another by then. */
+static void take_connect_to(struct session *session, const struct policy *policy)
+{
+    struct connect_to found;
+    if (!policy_connect_to(policy, &session->hello.name, &session->verdict, &found))
+        return;
+    session->connect_to = malloc(sizeof(*session->connect_to));
+    if (session->connect_to != NULL) {
+        *session->connect_to = found;
+        return;
+    }
+    session->verdict.decision = DECISION_DENY;
+    session->verdict.reason = REASON_OUT_OF_RESOURCES;
+}
+
 static void decide(struct session *session)
 {
     const struct policy_question question = { session->arrival.client.address,
@@ -211,6 +227,8 @@ static void decide(struct session *session)
     session->verdict = policy_decide(policy, &question, session->arrival.port, clock_realtime_s());
     if (session->verdict.decision == DECISION_ALLOW)
         check_address(session, policy);
+    if (session->verdict.decision == DECISION_ALLOW)
+        take_connect_to(session, policy);
     session_step(session, session->verdict.decision == DECISION_ALLOW ? NAME_ALLOWED : REFUSED);
 }
 
@@ -258,7 +276,12 @@ static void on_looked_up(struct upstream_request *request, enum reason reason)
 
 static void look_up_server(struct session *session)
 {
-    upstream_lookup(&session->request, &session->hello.name, on_looked_up);
+    const struct connect_to *elsewhere = session->connect_to;
+    if (elsewhere != NULL && elsewhere->kind == CONNECT_TO_ADDRESS)
+        upstream_take_address(&session->request, &elsewhere->address, on_looked_up);
+    else
+        upstream_lookup(&session->request,
+                        elsewhere != NULL ? &elsewhere->host : &session->hello.name, on_looked_up);
 }
 
 static void on_connected(struct upstream_request *request, enum reason reason)
@@ -268,7 +291,12 @@ static void on_connected(struct upstream_request *request, enum reason reason)
 
 static void connect_to_server(struct session *session)
 {
-    upstream_connect(&session->request, session->arrival.port, on_connected);
+    uint16_t port = session->arrival.port;
+    if (session->connect_to != NULL && session->connect_to->port != 0)
+        port = session->connect_to->port;
+    free(session->connect_to);
+    session->connect_to = NULL;
+    upstream_connect(&session->request, port, on_connected);
 }
 
 /* WATCHING */
@@ -456,6 +484,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct session_context *context = session->context;
     if (--session->open_handles > 0)
         return;
+    free(session->connect_to);
     free(session);
     if (--context->unfreed_count == 0)
         context->on_all_freed(context);
