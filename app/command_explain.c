@@ -19,11 +19,12 @@ struct explanation {
     const struct options *options;
     const struct policy *policy;
     struct url_explanation url;
-    struct compiled_rule target; /* name and port that were asked for */
-    struct verdict verdict;      /* of the gate */
-    struct preview v4, v6;       /* of the resolver */
-    bool has_listener;           /* the port is one that clients can connect to */
-    struct client client;        /* as the policy's groups know it */
+    struct compiled_rule target;  /* name and port that were asked for */
+    struct verdict verdict;       /* of the gate */
+    struct connect_to connect_to; /* of the rule that allows it */
+    struct preview v4, v6;        /* of the resolver */
+    bool has_listener;            /* the port is one that clients can connect to */
+    struct client client;         /* as the policy's groups know it */
     char sentence[512], pattern[RULE_HOSTNAME_BYTES];
 };
 
@@ -60,6 +61,8 @@ static void ask_gate(struct explanation *explanation)
     struct text pattern = text_in(explanation->pattern, sizeof(explanation->pattern));
     uint16_t port = explanation->target.port;
     explanation->verdict = policy_decide(explanation->policy, &question, port, clock_realtime_s());
+    (void)policy_connect_to(explanation->policy, &explanation->target.name, &explanation->verdict,
+                            &explanation->connect_to); /* else it stays the name */
     for (uint32_t i = 0; i < ports.count; i++)
         explanation->has_listener = explanation->has_listener || ports.port[i] == port;
     if (explanation->verdict.decision == DECISION_ALLOW && !explanation->has_listener) {
@@ -147,6 +150,40 @@ static void add_client_line(const struct explanation *explanation, struct text *
                         : "enforces");
 }
 
+/* "10.0.0.5:8443, ...", "the server's own address": where an allowed connection goes. */
+static void add_way(const struct explanation *explanation, struct text *text)
+{
+    switch (explanation->connect_to.kind) {
+    case CONNECT_TO_NAME:
+        text_add(text, "the server's own address");
+        return;
+    case CONNECT_TO_ADDRESS:
+        connect_to_add_to(&explanation->connect_to, text);
+        text_add(text, ", as the rule's connect_to says");
+        return;
+    case CONNECT_TO_HOST:
+        connect_to_add_to(&explanation->connect_to, text);
+        text_add(text, ", which is looked up in the name's place, as the rule's connect_to says");
+        return;
+    }
+}
+
+static void print_gate(const struct explanation *explanation)
+{
+    char buffer[512];
+    struct text way = text_in(buffer, sizeof(buffer));
+    add_way(explanation, &way);
+    if (!explanation->has_listener)
+        printf("  gate      has no listener for port %u, so nobody can connect to it\n",
+               explanation->target.port);
+    else if (is_allowed(explanation))
+        printf("  gate      a ClientHello with this server name is forwarded to %s\n", way.at);
+    else
+        printf("  gate      a ClientHello with this server name gets the alert %s; nothing is "
+               "dialled\n",
+               "unrecognized_name");
+}
+
 static void print_text(const struct explanation *explanation)
 {
     char buffer[8192];
@@ -165,16 +202,7 @@ static void print_text(const struct explanation *explanation)
         printf("  rule      none matches\n");
     print_dns(explanation, "A", &explanation->v4);
     print_dns(explanation, "AAAA", &explanation->v6);
-    if (!explanation->has_listener)
-        printf("  gate      has no listener for port %u, so nobody can connect to it\n",
-               explanation->target.port);
-    else if (is_allowed(explanation))
-        printf("  gate      a ClientHello with this server name is forwarded to the server's own "
-               "address\n");
-    else
-        printf("  gate      a ClientHello with this server name gets the alert %s; nothing is "
-               "dialled\n",
-               "unrecognized_name");
+    print_gate(explanation);
     printf("  bytes     are not decrypted: which certificate the server has is checked by the "
            "client alone\n");
     printf("%s: %s\n", outcome(explanation), explanation->sentence);
@@ -208,6 +236,14 @@ static void add_client_json(const struct explanation *explanation, struct text *
                     client_is_observed(&explanation->client) ? "observe" : "enforce");
 }
 
+static void add_connect_to_json(const struct explanation *explanation, struct text *text)
+{
+    bool has_one = explanation->connect_to.kind != CONNECT_TO_NAME;
+    text_add(text, has_one ? ",\"connect_to\":\"" : ",\"connect_to\":null");
+    connect_to_add_to(&explanation->connect_to, text);
+    text_add(text, has_one ? "\"" : "");
+}
+
 static void print_json(const struct explanation *explanation)
 {
     char buffer[16384];
@@ -228,6 +264,7 @@ static void print_json(const struct explanation *explanation)
                         explanation->pattern);
     else
         text_add(&text, ",\"rule\":null,\"pattern\":null");
+    add_connect_to_json(explanation, &text);
     url_explanation_add_json(&explanation->url, &text);
     text_add(&text, ",\"sentence\":");
     text_add_json_string(&text, explanation->sentence, strlen(explanation->sentence));

@@ -11,7 +11,8 @@ enum {
     COLUMN_ENABLED,
     COLUMN_EXPIRES_AT,
     COLUMN_WIDEN,
-    COLUMN_CLIENTS
+    COLUMN_CLIENTS,
+    COLUMN_CONNECT_TO
 };
 
 /* What stands for a value that can't be read; rule_compile() takes it for disabled in an allow,
@@ -41,7 +42,11 @@ bool rule_reader_get(sqlite3_stmt *statement, struct rule_row *ret_row)
     }
     row.action = plain_text(statement, COLUMN_ACTION); /* not "allow", a NUL, and something else */
     row.clients = plain_text(statement, COLUMN_CLIENTS);
-    if (row.target == NULL || row.action == NULL || row.clients == NULL)
+    bool has_connect_to = sqlite3_column_type(statement, COLUMN_CONNECT_TO) != SQLITE_NULL;
+    if (has_connect_to)
+        row.connect_to = plain_text(statement, COLUMN_CONNECT_TO);
+    if (row.target == NULL || row.action == NULL || row.clients == NULL ||
+        (has_connect_to && row.connect_to == NULL))
         return false;
     if (sqlite3_column_type(statement, COLUMN_ENABLED) == SQLITE_INTEGER)
         row.enabled = sqlite3_column_int64(statement, COLUMN_ENABLED);

@@ -6,10 +6,12 @@
 
 #include <sqlite3.h>
 
-/* The columns that rule_reader_get() expects first in a statement. */
+/* The columns that rule_reader_get() expects first in a statement. A deny's connect_to means
+ * nothing, so that none is too large to be read. */
 #define RULE_COLUMNS                                                                               \
-    "rule.id, rule.target, rule.action, rule.enabled, rule.expires_at, rule.widen, rule.clients"
-enum { RULE_COLUMN_COUNT = 7 };
+    "rule.id, rule.target, rule.action, rule.enabled, rule.expires_at, rule.widen, rule.clients,"  \
+    " CASE rule.action WHEN 'allow' THEN rule.connect_to END"
+enum { RULE_COLUMN_COUNT = 8 };
 
 /* The row that `statement` stands on; borrows from it until its next step. False when out of
  * memory. */

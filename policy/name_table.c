@@ -71,6 +71,8 @@ struct name_table *name_table_copy(const struct name_table *table)
     copy->dead_rule_count = table->dead_rule_count;
     copy->below_count = table->below_count;
     copy->below_capacity = table->below_capacity;
+    copy->connect_count = table->connect_count;
+    copy->connect_capacity = table->connect_capacity;
     copy->slot_mask = table->slot_mask;
     copy->names = copy_array(table->names, table->names_size, table->names_capacity);
     copy->nodes = copy_array(table->nodes, table->node_count * sizeof(*table->nodes),
@@ -79,12 +81,15 @@ struct name_table *name_table_copy(const struct name_table *table)
                              table->rule_capacity * sizeof(*table->rules));
     copy->belows = copy_array(table->belows, table->below_count * sizeof(*table->belows),
                               table->below_capacity * sizeof(*table->belows));
+    copy->connects = copy_array(table->connects, table->connect_count * sizeof(*table->connects),
+                                table->connect_capacity * sizeof(*table->connects));
     copy->slots = copy_array(table->slots, slots_size, slots_size);
     atomic_init(&copy->references, 1);
     bool is_whole = (copy->names != NULL || copy->names_capacity == 0) &&
                     (copy->nodes != NULL || copy->node_capacity == 0) &&
                     (copy->rules != NULL || copy->rule_capacity == 0) &&
-                    (copy->belows != NULL || copy->below_capacity == 0) && copy->slots != NULL;
+                    (copy->belows != NULL || copy->below_capacity == 0) &&
+                    (copy->connects != NULL || copy->connect_capacity == 0) && copy->slots != NULL;
     return is_whole ? copy : name_table_unref(copy);
 }
 
@@ -102,6 +107,7 @@ struct name_table *name_table_unref(struct name_table *table)
     free(table->nodes);
     free(table->rules);
     free(table->belows);
+    free(table->connects);
     free(table->slots);
     free(table);
     return NULL;
@@ -126,6 +132,11 @@ void name_table_trim(struct name_table *table)
         return;
     table->rules = trim_array(table->rules, table->rule_count * sizeof(*table->rules));
     table->rule_capacity = table->rule_count;
+    if (table->connect_count > 0) {
+        table->connects =
+            trim_array(table->connects, table->connect_count * sizeof(*table->connects));
+        table->connect_capacity = table->connect_count;
+    }
     if (table->below_count == 0)
         return;
     table->belows = trim_array(table->belows, table->below_count * sizeof(*table->belows));
@@ -246,6 +257,7 @@ void name_table_remove_rule(struct name_table *table, uint32_t rule)
     while (*link != rule)
         link = &table->rules[*link].next;
     *link = table->rules[rule].next;
+    name_table_remove_connect_to(table, table->rules[rule].id);
     table->rules[rule].id = 0;
     table->dead_rule_count++;
 }
@@ -308,12 +320,17 @@ bool name_table_has_below(const struct name_table *table, uint32_t node,
     return false;
 }
 
-struct host_name name_table_name(const struct name_table *table, uint32_t node)
+struct host_name name_table_name_at(const struct name_table *table, uint32_t name_at,
+                                    uint8_t name_size)
 {
     struct host_name name;
-    struct reader reader =
-        reader_over(table->names + table->nodes[node].name_at, table->nodes[node].name_size);
+    struct reader reader = reader_over(table->names + name_at, name_size);
     (void)host_name_read(&reader,
                          &name); /* cannot fail: the table holds names that were read before */
     return name;
+}
+
+struct host_name name_table_name(const struct name_table *table, uint32_t node)
+{
+    return name_table_name_at(table, table->nodes[node].name_at, table->nodes[node].name_size);
 }

@@ -24,6 +24,15 @@ struct table_rule {
     uint32_t group;
 };
 
+/* Where a rule sends its connections; `host_size` 0: to `address`. */
+struct table_connect {
+    int64_t rule_id;
+    uint32_t host_at; /* in `names` */
+    uint16_t port;
+    uint8_t host_size;
+    struct ip_address address;
+};
+
 /* Allowed patterns for names below a node, of one group. */
 struct table_below {
     uint32_t group;
@@ -62,6 +71,8 @@ struct name_table {
     uint32_t dead_rule_count;
     struct table_below *belows;
     uint32_t below_count, below_capacity;
+    struct table_connect *connects; /* of the rules that have one, in the order of their ids */
+    uint32_t connect_count, connect_capacity;
     struct table_slot *slots;
     uint32_t slot_mask; /* slots less one; a power of two less one */
 };
@@ -96,8 +107,16 @@ uint32_t name_table_add_node(struct name_table *table, uint32_t name_at, size_t 
 uint32_t name_table_add_name(struct name_table *table, const uint8_t *wire, size_t size);
 /* Adds a rule to its node's list. False when out of memory. */
 bool name_table_add_rule(struct name_table *table, const struct table_rule *rule);
-/* Takes a rule out of its node's list. */
+/* Takes a rule out of its node's list, and forgets where it sends connections. */
 void name_table_remove_rule(struct name_table *table, uint32_t rule);
+
+/* Says where a rule of the table, of which that was not said before, sends its connections. False
+ * when out of memory. */
+bool name_table_add_connect_to(struct name_table *table, int64_t rule_id,
+                               const struct connect_to *connect_to);
+void name_table_remove_connect_to(struct name_table *table, int64_t rule_id);
+/* Of a rule that is in this table: one that another table hides may have an older one here. */
+struct connect_to name_table_connect_to(const struct name_table *table, int64_t rule_id);
 
 /* What a rule must fit to decide. */
 struct rule_match {
@@ -119,5 +138,8 @@ bool name_table_count_below(struct name_table *table, uint32_t node, uint32_t gr
 bool name_table_has_below(const struct name_table *table, uint32_t node,
                           const struct client *client);
 
+/* A name that stands in `names`. */
+struct host_name name_table_name_at(const struct name_table *table, uint32_t name_at,
+                                    uint8_t name_size);
 /* The name of a node. */
 struct host_name name_table_name(const struct name_table *table, uint32_t node);

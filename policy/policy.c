@@ -213,6 +213,23 @@ struct verdict policy_decide_lookup(const struct policy *policy,
     return lift_if_observed(&inquiry, denial);
 }
 
+bool policy_connect_to(const struct policy *policy, const struct host_name *name,
+                       const struct verdict *verdict, struct connect_to *ret_connect_to)
+{
+    bool has_any = policy->base->connect_count + policy->overlay->connect_count > 0;
+    if (!has_any || verdict->decision != DECISION_ALLOW || verdict->reason != REASON_ALLOWED)
+        return false;
+    struct inquiry inquiry = { .policy = policy, .name = name };
+    name_hashes_compute(&policy->base->key, name, &inquiry.hashes);
+    /* Only the table that decides for the name knows what the rule says now. */
+    struct place place = find_suffix(&inquiry, verdict->pattern_skips);
+    struct connect_to found = name_table_connect_to(place.table, verdict->rule_id);
+    if (place.node == TABLE_NONE || found.kind == CONNECT_TO_NAME)
+        return false;
+    *ret_connect_to = found;
+    return true;
+}
+
 const struct settings *policy_settings(const struct policy *policy)
 {
     return &policy->settings;

@@ -40,6 +40,11 @@ struct verdict policy_decide(const struct policy *policy, const struct policy_qu
 struct verdict policy_decide_lookup(const struct policy *policy,
                                     const struct policy_question *question, int64_t now_s);
 
+/* Where the rule that decided sends the connection: `verdict` is this policy's, on `name`. False:
+ * to the name's own address, as always where no rule allows it. */
+bool policy_connect_to(const struct policy *policy, const struct host_name *name,
+                       const struct verdict *verdict, struct connect_to *ret_connect_to);
+
 /* Borrowed, as long as the policy lives. */
 const struct settings *policy_settings(const struct policy *policy);
 

@@ -189,6 +189,23 @@ static bool read_clients(const struct rule_row *row, const struct rule_context *
     return !is_allow(row);
 }
 
+/* Where its connections go. An allow of which that can't be read admits nothing; a deny has none,
+ * whatever it says. */
+static bool read_connect_to(const struct rule_row *row, struct compiled_rule *rule,
+                            struct rule_outcome *outcome)
+{
+    const char *problem;
+    struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
+    if (row->connect_to == NULL || !is_allow(row))
+        return true;
+    if (!connect_to_parse(row->connect_to, &rule->connect_to, &problem))
+        return end_as(outcome, RULE_STATE_INVALID, problem);
+    text_add_format(&reason, "%sConnects to ", reason.size > 0 ? " " : "");
+    connect_to_add_to(&rule->connect_to, &reason);
+    text_add(&reason, ".");
+    return true;
+}
+
 bool rule_compile(const struct rule_row *row, const struct rule_context *context,
                   struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome)
 {
@@ -205,7 +222,8 @@ bool rule_compile(const struct rule_row *row, const struct rule_context *context
     bool is_read = url_is_meant(row->target, row->target_size)
                        ? compile_url(row, context, &rule, outcome)
                        : compile_name(row, context, &rule, outcome);
-    if (!is_read || !read_clients(row, context, &rule, outcome))
+    if (!is_read || !read_clients(row, context, &rule, outcome) ||
+        !read_connect_to(row, &rule, outcome))
         return false;
     struct text hostname = text_in(outcome->hostname, sizeof(outcome->hostname));
     compiled_rule_add_to(&rule, &hostname);

@@ -2,6 +2,7 @@
  * Pure: a row in, a compiled rule or a reason out. Rows are hostile: they may come from a file
  * whose CHECKs are not ours. */
 #pragma once
+#include "policy/connect_to.h"
 #include "policy/host_name.h"
 #include "policy/verdict.h"
 
@@ -13,8 +14,9 @@ struct rule_row {
     size_t target_size;
     const char *action;
     int64_t enabled;
-    int64_t widen;       /* 1: an allow may reach further than its URL says */
-    const char *clients; /* name of a client group; "" where it can't be read */
+    int64_t widen;          /* 1: an allow may reach further than its URL says */
+    const char *clients;    /* name of a client group; "" where it can't be read */
+    const char *connect_to; /* of an allow; NULL: none; "" where it can't be read */
     bool has_expiry;
     int64_t expires_at; /* Unix seconds */
 };
@@ -32,7 +34,8 @@ struct compiled_rule {
     enum pattern_kind pattern;
     enum rule_action action;
     uint16_t port;
-    uint32_t group; /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
+    uint32_t group;               /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
+    struct connect_to connect_to; /* of an allow */
 };
 
 /* What became of a rule: the values of rule_status.state. Zero admits nothing. */

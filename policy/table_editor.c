@@ -13,7 +13,8 @@ struct compiled_rule name_table_compiled_rule(const struct name_table *table,
                                    .pattern = (enum pattern_kind)rule->pattern,
                                    .action = (enum rule_action)rule->action,
                                    .port = rule->port,
-                                   .group = rule->group };
+                                   .group = rule->group,
+                                   .connect_to = name_table_connect_to(table, rule->id) };
 }
 
 bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct name_table *from,
@@ -27,7 +28,8 @@ bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct 
     for (at = from->nodes[node].first_rule; at != TABLE_NONE; at = from->rules[at].next) {
         struct table_rule rule = from->rules[at];
         rule.node = to_node;
-        if (!name_table_add_rule(to, &rule))
+        struct connect_to connect_to = name_table_connect_to(from, rule.id);
+        if (!name_table_add_rule(to, &rule) || !name_table_add_connect_to(to, rule.id, &connect_to))
             return false;
     }
     return true;
@@ -138,6 +140,7 @@ bool table_editor_add(struct table_editor *editor, const struct compiled_rule *r
     *ret_node = node;
     editor->rules_added++;
     return name_table_add_rule(editor->table, &added) &&
+           name_table_add_connect_to(editor->table, rule->id, &rule->connect_to) &&
            spread(editor, &rule->name, &hashes, node, before);
 }
 

@@ -210,6 +210,22 @@ static void check_ech(struct session *session, const struct policy *policy)
     session->verdict.reason = REASON_ECH_DENIED;
 }
 
+/* Notes where the deciding rule sends the connection, since the policy may be another by then. */
+static void take_connect_to(struct session *session, const struct policy *policy)
+{
+    struct connect_to found;
+    struct session_opening *opening = session->opening;
+    if (!policy_connect_to(policy, &opening->hello.name, &session->verdict, &found))
+        return;
+    opening->connect_to = malloc(sizeof(*opening->connect_to));
+    if (opening->connect_to != NULL) {
+        *opening->connect_to = found;
+        return;
+    }
+    session->verdict.decision = DECISION_DENY;
+    session->verdict.reason = REASON_OUT_OF_RESOURCES;
+}
+
 static void decide(struct session *session)
 {
     const struct policy_question question = { session->arrival.client.address,
@@ -220,6 +236,8 @@ static void decide(struct session *session)
         check_address(session, policy);
     if (session->verdict.decision == DECISION_ALLOW)
         check_ech(session, policy);
+    if (session->verdict.decision == DECISION_ALLOW)
+        take_connect_to(session, policy);
     session_step(session, session->verdict.decision == DECISION_ALLOW ? NAME_ALLOWED : REFUSED);
 }
 
@@ -267,7 +285,13 @@ static void on_looked_up(struct upstream_request *request, enum reason reason)
 
 static void look_up_server(struct session *session)
 {
-    upstream_lookup(&session->opening->request, &session->opening->hello.name, on_looked_up);
+    struct session_opening *opening = session->opening;
+    const struct connect_to *elsewhere = opening->connect_to;
+    if (elsewhere != NULL && elsewhere->kind == CONNECT_TO_ADDRESS)
+        upstream_take_address(&opening->request, &elsewhere->address, on_looked_up);
+    else
+        upstream_lookup(&opening->request,
+                        elsewhere != NULL ? &elsewhere->host : &opening->hello.name, on_looked_up);
 }
 
 static void on_connected(struct upstream_request *request, enum reason reason)
@@ -277,7 +301,13 @@ static void on_connected(struct upstream_request *request, enum reason reason)
 
 static void connect_to_server(struct session *session)
 {
-    upstream_connect(&session->opening->request, session->arrival.port, on_connected);
+    struct session_opening *opening = session->opening;
+    uint16_t port = session->arrival.port;
+    if (opening->connect_to != NULL && opening->connect_to->port != 0)
+        port = opening->connect_to->port;
+    free(opening->connect_to);
+    opening->connect_to = NULL;
+    upstream_connect(&opening->request, port, on_connected);
 }
 
 /* WATCHING */
@@ -386,11 +416,12 @@ static void leave_opening(struct session *session)
 {
     struct session_opening *opening = session->opening;
     session->route = (struct session_route){ opening->request.endpoint, opening->request.fitness,
-                                             opening->request.is_stale };
+                                             opening->request.is_stale, opening->request.is_typed };
     session->bytes_up = opening->watch.up.passed;
     session->bytes_down = opening->watch.down.passed;
     handshake_watch_release(&opening->watch);
     hello_assembler_release(&opening->hello.assembler);
+    free(opening->connect_to);
     opening->session = NULL;
     session->opening = NULL;
     uv_close((uv_handle_t *)&opening->deadline, on_timer_closed);

@@ -25,6 +25,7 @@ struct session_opening {
     int open_handles; /* the two timers, embedded: freed only when both are closed */
     uv_timer_t deadline;
     struct hello_reader hello;
+    struct connect_to *connect_to; /* owned, until it is dialled; NULL: the name itself */
     struct upstream_request request;
     struct handshake_watch watch;
     uint32_t client_events; /* epoll's, since the hello was read */
@@ -36,6 +37,7 @@ struct session_route {
     struct endpoint server; /* dialled, or refused to be; family 0: it came to neither */
     enum address_fitness fitness;
     bool has_stale_addresses;
+    bool is_typed; /* the address stands in the rule */
 };
 
 struct session {

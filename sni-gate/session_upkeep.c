@@ -104,7 +104,8 @@ static bool is_still_allowed(const struct session *session, const struct policy 
     if (verdict.decision != DECISION_ALLOW)
         return false;
     return session->state != RELAYING ||
-           upstream_may_dial(session->context->upstream, &session->route.server);
+           upstream_may_dial(session->context->upstream, &session->route.server,
+                             session->route.is_typed);
 }
 
 void sessions_rejudge_begin(struct session_context *context)

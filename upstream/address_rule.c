@@ -182,7 +182,8 @@ enum address_fitness address_rule_judge(const struct address_rule *rule,
         return fitness;
     if (is_own_socket(rule, &dialled))
         return ADDRESS_OWN_SOCKET;
-    return is_opened(rule->settings, &dialled.address) ? ADDRESS_FIT : fitness;
+    bool is_open = rule->is_typed || is_opened(rule->settings, &dialled.address);
+    return is_open ? ADDRESS_FIT : fitness;
 }
 
 static const struct {

@@ -37,12 +37,13 @@ struct address_rule {
     uint32_t own_count;
     const struct ip_network *own_range; /* all of it is Pinhole's, at any port */
     uint32_t own_range_count;
+    bool is_typed; /* the address stands in a rule's connect_to, so it needs no network */
 };
 
 /* ADDRESS_FIT if `endpoint` may be dialled. `allowed_private_networks` opens an address that lies
- * in one of them itself; it never opens link-local, metadata, multicast, unspecified and broadcast
- * addresses nor Pinhole's own sockets, not even where an IPv6 address merely carries such an IPv4
- * address. */
+ * in one of them itself, and a rule one that was typed there; neither ever opens link-local,
+ * metadata, multicast, unspecified and broadcast addresses nor Pinhole's own sockets, not even
+ * where an IPv6 address merely carries such an IPv4 address. */
 enum address_fitness address_rule_judge(const struct address_rule *rule,
                                         const struct endpoint *endpoint);
 

@@ -127,6 +127,16 @@ void upstream_lookup(struct upstream_request *request, const struct host_name *n
         uv_timer_start(&request->timer, on_lookup_timer, UPSTREAM_STALE_MS, 0);
 }
 
+void upstream_take_address(struct upstream_request *request, const struct ip_address *address,
+                           upstream_fn on_done)
+{
+    request->on_done = on_done;
+    request->is_typed = true;
+    request->candidates[request->candidate_count++] =
+        (struct upstream_candidate){ .address = *address };
+    finish(request, REASON_ALLOWED);
+}
+
 /* Connecting */
 
 static struct endpoint endpoint_of(const struct upstream_request *request,
@@ -159,7 +169,7 @@ static struct upstream_candidate *pick_candidate(struct upstream_request *reques
     return best;
 }
 
-static struct address_rule rule_now(const struct upstream *upstream)
+static struct address_rule rule_now(const struct upstream *upstream, bool is_typed)
 {
     return (struct address_rule){
         .settings = policy_settings(policy_view_get(upstream->view)),
@@ -167,19 +177,21 @@ static struct address_rule rule_now(const struct upstream *upstream)
         .own_count = upstream->own_count,
         .own_range = upstream->own_range,
         .own_range_count = upstream->own_range_count,
+        .is_typed = is_typed,
     };
 }
 
-bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint)
+bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint,
+                       bool is_typed)
 {
-    const struct address_rule rule = rule_now(upstream);
+    const struct address_rule rule = rule_now(upstream, is_typed);
     return address_rule_judge(&rule, endpoint) == ADDRESS_FIT;
 }
 
 /* Takes the next address that is fit as `endpoint`; NULL when none is left. */
 static struct upstream_candidate *take_next_fit(struct upstream_request *request)
 {
-    const struct address_rule rule = rule_now(request->upstream);
+    const struct address_rule rule = rule_now(request->upstream, request->is_typed);
     struct upstream_candidate *candidate;
     while ((candidate = pick_candidate(request)) != NULL) {
         struct endpoint next = endpoint_of(request, candidate);

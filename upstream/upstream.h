@@ -63,14 +63,15 @@ struct upstream_attempt {
 
 enum upstream_step { UPSTREAM_IDLE = 0, UPSTREAM_ASKING, UPSTREAM_LOOKING_UP, UPSTREAM_CONNECTING };
 
-/* One server to reach; embedded in its owner. Initialised, it takes one lookup, one connect and any
- * number of connects to the next address, in this order. */
+/* One server to reach; embedded in its owner. Initialised, it takes one lookup or address, one
+ * connect and any number of connects to the next address, in this order. */
 struct upstream_request {
     struct upstream *upstream;
     upstream_fn on_done;
     enum upstream_step step;
     struct name_lookup lookup; /* goes on while connecting: its addresses are tried as they come */
     bool is_stale;             /* the addresses are: the upstream DNS fails */
+    bool is_typed;             /* the address is: it stands in a rule */
     uint16_t port;
     struct upstream_candidate candidates[UPSTREAM_ADDRESSES_MAX];
     uint32_t candidate_count;
@@ -91,6 +92,11 @@ void upstream_request_init(struct upstream_request *request, struct upstream *up
 void upstream_lookup(struct upstream_request *request, const struct host_name *name,
                      upstream_fn on_done);
 
+/* Takes `address` as the only one, in place of a lookup: it stands in a rule's connect_to, and so
+ * it needs no opening by a setting (upstream/address_rule.h). REASON_ALLOWED, at once. */
+void upstream_take_address(struct upstream_request *request, const struct ip_address *address,
+                           upstream_fn on_done);
+
 /* Connects to `port` of an address found that is fit under the settings of that moment and that
  * answers. Sets no limit to the whole: the caller cancels. REASON_ALLOWED: `server` is the
  * connected socket, watched still; the caller sets its on_ready. */
@@ -108,8 +114,10 @@ void upstream_take_server(struct upstream_request *request, struct socket_watch 
 /* The request of a `server` watch. */
 struct upstream_request *upstream_request_of_server(struct socket_watch *server);
 
-/* Would `endpoint` be dialled under the settings of this moment? */
-bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint);
+/* Would `endpoint` be dialled under the settings of this moment? `is_typed`: it stands in a rule.
+ */
+bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint,
+                       bool is_typed);
 
 /* Ends what is under way, without a callback, and closes the socket. Safe at any time after init.
  */

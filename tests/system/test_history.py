@@ -402,6 +402,7 @@ class Walk:
             lambda: f"UPDATE {self._or()} rule SET id = id + 1;",
             lambda: f"UPDATE {self._or()} rule SET clients = '{group}', widen = 1 - widen WHERE id % 2 = {self._id() % 2};",
             lambda: f"UPDATE rule SET enabled = {self._id() % 2}, expires_at = {self._id()} WHERE id < {self._id()};",
+            lambda: f"UPDATE {self._or()} rule SET connect_to = '10.0.0.{self._id()}' WHERE id < {self._id()};",
             lambda: f"DELETE FROM rule WHERE id = {self._id()};",
             lambda: f"DELETE FROM rule WHERE target > '{target}';",
             lambda: f"INSERT {self._or()} INTO client_group (name, comment) VALUES ('{self._named_group()}', '{self._id()}');",

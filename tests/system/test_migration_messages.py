@@ -96,6 +96,85 @@ def test_well_typed_target_is_taken(policy, target):
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
+# What a person types into rule.connect_to, and what the answer tells to type instead.
+CONNECT_TO = [
+    ("", "type NULL to connect to the name itself"),
+    ("https://proxy.example", "connect_to is no URL"),
+    ("proxy.example/", "connect_to is no URL"),
+    ("user@proxy.example", "connect_to is no URL"),
+    ("*.example", "takes no wildcard"),
+    ("10.0.0.5 ", "has a character that no address and no host has"),
+    ("10.0.0.5,10.0.0.6", "has a character that no address and no host has"),
+    ("bücher.example", "has a character that no address and no host has"),
+    ("[10.0.0.5]:8443", "as in [fd00::5]:8443"),
+    ("[fd00::5", "as in [fd00::5]:8443"),
+    ("[fd00::5]8443", "as in [fd00::5]:8443"),
+    ("fd00::5]", "as in [fd00::5]:8443"),
+    ("10.0.0.5:0", "a number from 1 to 65535"),
+    ("10.0.0.5:65536", "a number from 1 to 65535"),
+    ("proxy.example:https", "a number from 1 to 65535"),
+    ("[fd00::5]:", "a number from 1 to 65535"),
+    (":8443", "connect_to has no host"),
+    ("10.0.0.256", "four numbers from 0 to 255"),
+    ("10.0.5", "four numbers from 0 to 255"),
+    ("10.0.0.5.", "four numbers from 0 to 255"),
+    ("010.0.0.5", "four numbers from 0 to 255"),
+    ("0x7f.1", "four numbers from 0 to 255"),
+    ("fd00:::5", "as in fd00::5"),
+    ("fd00::12345", "as in fd00::5"),
+    ("fd00:1:2", "as in fd00::5"),
+    ("fd00::5.", "as in fd00::5"),
+    ("fd00::1::2", "as in fd00::5"),
+    ("10.0.0.5:80:90", "as in fd00::5"),
+    ("proxy..example", "look for a typing mistake"),
+    ("-proxy.example", "look for a typing mistake"),
+    ("a" * 64 + ".example", "look for a typing mistake"),
+    ("0.0.0.0", "nothing is ever sent to"),
+    ("[::]:443", "nothing is ever sent to"),
+    ("169.254.169.254", "nothing is ever sent to"),
+    ("::ffff:169.254.169.254", "nothing is ever sent to"),
+    ("fd00:EC2::254", "nothing is ever sent to"),
+    ("[fe80::1]:443", "nothing is ever sent to"),
+    ("239.1.2.3:443", "nothing is ever sent to"),
+    ("ff02::1", "nothing is ever sent to"),
+]
+
+
+@pytest.mark.parametrize("connect_to, advice", CONNECT_TO, ids=[repr(typed[:30]) for typed, _ in CONNECT_TO])
+@pytest.mark.parametrize("statement", [
+    "INSERT INTO rule (target, connect_to) VALUES ('www.example.com', {});",
+    "REPLACE INTO rule (target, connect_to) VALUES ('api.example.com', {});",
+    "UPDATE rule SET connect_to = {} WHERE id = 1;",
+], ids=["insert", "replace", "update"])
+def test_mistyped_connect_to_is_explained(policy, statement, connect_to, advice):
+    done = shell(policy, statement.format(quote(connect_to)))
+    assert done.returncode != 0
+    assert advice in done.stderr
+    assert "constraint failed" not in done.stderr
+    assert shell(policy, "SELECT count(*), max(connect_to) FROM rule;").stdout == "2|\n"
+
+
+@pytest.mark.parametrize("connect_to", [
+    "10.0.0.5", "10.0.0.5:8443", "fd00::5", "[fd00::5]", "[fd00::5]:8443", "::1", "::ffff:10.0.0.5", "fd00:1:2:3:4:5:6:7", "249.250.251.252",
+    "proxy.internal.example", "proxy.internal.example:8443", "Proxy.Example.", "localhost", "300.example.com"])
+def test_well_typed_connect_to_is_taken(policy, connect_to):
+    done = shell(policy, f"UPDATE rule SET connect_to = {quote(connect_to)} WHERE id = 1;"
+                         f"INSERT INTO rule (target, connect_to) VALUES ('www.example.com', {quote(connect_to)});"
+                         f"SELECT count(*) FROM rule WHERE connect_to = {quote(connect_to)};")
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+@pytest.mark.parametrize("statement", [
+    "INSERT INTO rule (target, action, connect_to) VALUES ('www.example.com', 'deny', '10.0.0.5');",
+    "UPDATE rule SET action = 'deny', connect_to = '10.0.0.5' WHERE id = 1;",
+    "UPDATE rule SET connect_to = '10.0.0.5' WHERE id = 1; UPDATE rule SET action = 'deny' WHERE id = 1;",
+])
+def test_deny_connects_to_nothing(policy, statement):
+    done = shell(policy, statement)
+    assert "SET action = 'deny', connect_to = NULL" in done.stderr
+    assert shell(policy, "UPDATE rule SET action = 'deny', connect_to = NULL;").stderr == ""
+
+
 # Other mistakes: what is typed, and what the answer tells.
 MISTAKES = [
     ("INSERT INTO rule (target, action) VALUES ('a.example', 'Allow');", "type 'allow' or 'deny'"),
@@ -176,6 +255,7 @@ def test_network_lists_are_taken(policy, networks):
 @pytest.mark.parametrize("statement, changes", [
     ("INSERT INTO rule (target) VALUES ('a.example');", 1),
     ("UPDATE rule SET comment = 'x' WHERE id = 1;", 1),
+    ("UPDATE rule SET connect_to = '10.0.0.5' WHERE id = 1;", 1),
     ("UPDATE setting SET value = 7 WHERE name = 'answer_ttl';", 1),
     ("INSERT INTO rule_status (rule_id, state) VALUES (1, 'active'); UPDATE rule_status SET reason = 'x';"
      "DELETE FROM rule_status;", 0),

@@ -2,10 +2,11 @@
  * never widens access. */
 #include "policy_bench.h"
 
-/* A file of our version, made by somebody else: nothing but names is as we make it. */
+/* A file of our version, made by somebody else: nothing but names is as we make it. A comment in it
+ * is a connect_to too. */
 #define FOREIGN                                                                                    \
     "CREATE TABLE rule (id INTEGER PRIMARY KEY, target, action, enabled, expires_at, comment,"     \
-    " widen AS (0), clients AS ('any'));"                                                          \
+    " widen AS (0), clients AS ('any'), connect_to AS (comment));"                                 \
     "CREATE TABLE provider (name, path_style, virtual_host, placeholders, bucket_min, bucket_max," \
     " bucket_max_dotted, bucket_dots, bucket_underscores, bucket_capitals, bucket_like,"           \
     " bucket_never, bucket_elsewhere, bucket_dotted, not_buckets, bare_host, host_allows, note,"   \
@@ -21,7 +22,7 @@
     "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
     "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
     "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
-    "PRAGMA user_version = 11;"
+    "PRAGMA user_version = 12;"
 
 /* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
  * allows it. */
@@ -38,7 +39,7 @@ static const struct hostile_row {
       "nul.example" },
     { "target of two megabytes",
       "INSERT INTO rule VALUES (5, hex(zeroblob(1000000)), 'allow', 1, NULL, NULL)", NULL },
-    { "comment of two megabytes",
+    { "comment and connect_to of two megabytes",
       "INSERT INTO rule VALUES (5, 'x.example', 'deny', 1, NULL, hex(zeroblob(1000000)))",
       "x.example" },
     { "two of two megabytes",
@@ -47,6 +48,10 @@ static const struct hostile_row {
       NULL },
     { "a megabyte of action",
       "INSERT INTO rule VALUES (5, 'x.example', hex(zeroblob(1000000)), 1, NULL, NULL)", NULL },
+    { "connect_to of a megabyte",
+      "INSERT INTO rule VALUES (5, 'x.test', 'allow', 1, NULL, hex(zeroblob(500000)))", NULL },
+    { "deny with a connect_to still denies",
+      "INSERT INTO rule VALUES (5, 'x.example', 'deny', 1, NULL, 'nowhere/at all')", "x.example" },
     { "unknown action denies", "INSERT INTO rule VALUES (5, 'x.example', 'permit', 1, NULL, NULL)",
       "x.example" },
     { "NULL action denies", "INSERT INTO rule VALUES (5, 'x.example', NULL, 1, NULL, NULL)",
@@ -89,13 +94,18 @@ static void hostile_row_spoils_only_itself(void **state)
 static const struct doubt_row {
     const char *name, *values;
 } doubt_rows[] = {
-    { "enabled is a text", "'x.example', 'allow', 'yes', NULL" },
-    { "enabled is 2", "'x.example', 'allow', 2, NULL" },
-    { "enabled is NULL", "'x.example', 'allow', NULL, NULL" },
-    { "expires_at is a text", "'x.example', 'allow', 1, '2999-01-01'" },
-    { "expires_at is a fraction", "'x.example', 'allow', 1, 3e10 + 0.5" },
-    { "target is a blob", "CAST('x.example' AS BLOB), 'allow', 1, NULL" },
-    { "action in capitals", "'x.example', 'ALLOW', 1, NULL" },
+    { "enabled is a text", "'x.example', 'allow', 'yes', NULL, NULL" },
+    { "enabled is 2", "'x.example', 'allow', 2, NULL, NULL" },
+    { "enabled is NULL", "'x.example', 'allow', NULL, NULL, NULL" },
+    { "expires_at is a text", "'x.example', 'allow', 1, '2999-01-01', NULL" },
+    { "expires_at is a fraction", "'x.example', 'allow', 1, 3e10 + 0.5, NULL" },
+    { "target is a blob", "CAST('x.example' AS BLOB), 'allow', 1, NULL, NULL" },
+    { "action in capitals", "'x.example', 'ALLOW', 1, NULL, NULL" },
+    { "connect_to is empty", "'x.example', 'allow', 1, NULL, ''" },
+    { "connect_to is a URL", "'x.example', 'allow', 1, NULL, 'https://a.example'" },
+    { "connect_to is a number", "'x.example', 'allow', 1, NULL, 10" },
+    { "connect_to is a blob", "'x.example', 'allow', 1, NULL, CAST('10.0.0.5' AS BLOB)" },
+    { "NUL in the connect_to", "'x.example', 'allow', 1, NULL, '10.0.0.5' || char(0) || 'x'" },
 };
 
 static void doubtful_allow_admits_nothing(void **state)
@@ -106,8 +116,7 @@ static void doubtful_allow_admits_nothing(void **state)
     assert_int_equal(workspace_setup(&workspace), 0);
     const char *path = ((struct workspace *)workspace)->path;
     run_sql(path, FOREIGN);
-    (void)snprintf(statements, sizeof(statements), "INSERT INTO rule VALUES (5, %s, NULL)",
-                   row->values);
+    (void)snprintf(statements, sizeof(statements), "INSERT INTO rule VALUES (5, %s)", row->values);
     run_sql(path, statements);
     struct bench *bench = bench_new(path);
     struct policy *policy = load(bench);

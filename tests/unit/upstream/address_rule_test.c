@@ -161,6 +161,15 @@ static enum address_fitness judge(const struct settings *settings, const char *a
     return address_rule_judge(&rule, &endpoint);
 }
 
+/* Typed into a rule, with nothing opened. */
+static enum address_fitness judge_typed(const char *address)
+{
+    const struct settings settings = settings_default();
+    const struct address_rule rule = { .settings = &settings, .is_typed = true };
+    const struct endpoint endpoint = { raw_address(address), DIALLED_PORT };
+    return address_rule_judge(&rule, &endpoint);
+}
+
 static void judges_range(void **state)
 {
     const struct row *row = *state;
@@ -169,7 +178,7 @@ static void judges_range(void **state)
                         address_fitness_word(row->expected));
 }
 
-/* With everything opened: only what no setting opens is still refused. */
+/* With everything opened, or typed into a rule: only what nothing opens is still refused. */
 static void judges_range_opened(void **state)
 {
     const struct row *row = *state;
@@ -182,6 +191,8 @@ static void judges_range_opened(void **state)
         expected == ADDRESS_RESERVED)
         expected = ADDRESS_FIT;
     assert_string_equal(address_fitness_word(judge(&settings, row->address)),
+                        address_fitness_word(expected));
+    assert_string_equal(address_fitness_word(judge_typed(row->address)),
                         address_fitness_word(expected));
 }
 
@@ -204,11 +215,14 @@ static void no_address_is_refused(void **state)
     (void)state;
     struct settings settings = settings_default();
     const struct address_rule rule = { .settings = &settings };
+    const struct address_rule typed = { .settings = &settings, .is_typed = true };
     const struct endpoint endpoint = { .port = DIALLED_PORT };
     assert_int_equal(address_rule_judge(&rule, &endpoint), ADDRESS_UNKNOWN);
+    assert_int_equal(address_rule_judge(&typed, &endpoint), ADDRESS_UNKNOWN);
 }
 
-/* Judges "ADDR:PORT" where Pinhole listens on `own` and loopback is open. */
+/* Judges "ADDR:PORT" where Pinhole listens on `own` and loopback is open; typed into a rule, it is
+ * judged the same. */
 static enum address_fitness judge_beside(const char *own, const char *dialled)
 {
     struct endpoint own_endpoint, endpoint;
@@ -217,8 +231,14 @@ static enum address_fitness judge_beside(const char *own, const char *dialled)
                      SETTING_OK);
     assert_true(endpoint_parse(own, -1, &own_endpoint));
     assert_true(endpoint_parse(dialled, -1, &endpoint));
-    const struct address_rule rule = { &settings, &own_endpoint, 1, NULL, 0 };
-    return address_rule_judge(&rule, &endpoint);
+    const struct address_rule rule = { .settings = &settings,
+                                       .own = &own_endpoint,
+                                       .own_count = 1 };
+    struct address_rule typed = rule;
+    typed.is_typed = true;
+    enum address_fitness fitness = address_rule_judge(&rule, &endpoint);
+    assert_int_equal(address_rule_judge(&typed, &endpoint), fitness);
+    return fitness;
 }
 
 static void own_sockets_are_refused(void **state)

@@ -428,6 +428,48 @@ static void cancelled_connect_is_silent(void **state)
     assert_null(fixture->request.server);
 }
 
+/* Without a look-up, to an address that no setting opens. */
+static void address_of_a_rule_is_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ip_address address;
+    policy_feed_publish(&fixture->feed, make_policy(""));
+    assert_true(ip_address_parse("127.0.0.1", &address));
+    upstream_take_address(&fixture->request, &address, note_looked_up);
+    assert_int_equal(fixture->looked_up, REASON_ALLOWED);
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    await(fixture, &fixture->connected);
+    assert_int_equal(fixture->connected, REASON_ALLOWED);
+    expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
+    assert_int_equal(fixture->dns.question_count, 0);
+}
+
+static void address_of_a_rule_may_be_no_metadata_service(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ip_address address;
+    assert_true(ip_address_parse("169.254.169.254", &address));
+    upstream_take_address(&fixture->request, &address, note_looked_up);
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    assert_int_equal(fixture->connected, REASON_UPSTREAM_ADDRESS_REFUSED);
+    expect_endpoint(fixture, "169.254.169.254", ADDRESS_LINK_LOCAL);
+}
+
+/* It is the only one: when its server fails, nothing else is tried. */
+static void address_of_a_rule_has_no_next(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ip_address address;
+    assert_true(ip_address_parse("127.0.0.1", &address));
+    upstream_take_address(&fixture->request, &address, note_looked_up);
+    upstream_connect(&fixture->request, fixture->port, note_connected);
+    await(fixture, &fixture->connected);
+    assert_non_null(fixture->request.server);
+    fixture->connected = NOT_DONE;
+    upstream_connect_next(&fixture->request, note_connected);
+    assert_int_equal(fixture->connected, REASON_UPSTREAM_CONNECT_FAILED);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -449,6 +491,9 @@ int main(void)
         TEST(tells_that_the_name_does_not_exist),
         TEST(tells_that_the_name_has_no_address),
         TEST(tells_that_the_dns_failed),
+        TEST(address_of_a_rule_is_taken),
+        TEST(address_of_a_rule_may_be_no_metadata_service),
+        TEST(address_of_a_rule_has_no_next),
         TEST(cancelled_lookup_is_silent),
         TEST(cancelled_connect_is_silent),
     };
