@@ -46,6 +46,10 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
     case REASON_UPSTREAM_MALFORMED:
     case REASON_OUT_OF_RESOURCES:
         return ALERT_INTERNAL_ERROR;
+    case REASON_PROXY_UNTRUSTED: /* no client has said a word yet */
+    case REASON_PROXY_HEADER_MISSING:
+    case REASON_PROXY_HEADER_MALFORMED:
+    case REASON_PROXY_WITHOUT_CLIENT:
     case REASON_NOT_TLS:
     case REASON_OBSERVED:
     case REASON_ALLOWED:

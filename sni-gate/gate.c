@@ -22,10 +22,13 @@ struct listener {
     struct gate *gate;
     struct socket_watch watch;
     uint16_t port;
+    bool is_for_proxies;
 };
 
 struct gate {
     struct session_context sessions;
+    const struct ip_network *proxies; /* borrowed */
+    uint32_t proxy_count;
     LIST_HEAD(, listener) listeners;
     uv_timer_t resume;    /* active: accepting goes on then */
     int spare_descriptor; /* given up to turn a client away when there is no other; -1: lost */
@@ -76,6 +79,8 @@ struct gate *gate_new(const struct gate_parts *parts)
         .address_check = { .addresses = parts->addresses },
         .on_all_freed = on_all_sessions_freed,
     };
+    gate->proxies = parts->proxies;
+    gate->proxy_count = parts->proxy_count;
     LIST_INIT(&gate->sessions.live);
     LIST_INIT(&gate->listeners);
     uv_timer_init(parts->loop, &gate->resume);
@@ -123,14 +128,16 @@ static int accept_client(const struct listener *listener, struct session_arrival
         *ret_arrival = (struct session_arrival){
             .client = endpoint_from_sockaddr((struct sockaddr *)&address),
             .port = listener->port,
+            .is_from_proxy = listener->is_for_proxies,
         };
     return descriptor;
 }
 
-static void turn_away(struct gate *gate, int descriptor, const struct session_arrival *arrival)
+static void turn_away(struct gate *gate, int descriptor, const struct session_arrival *arrival,
+                      enum reason reason)
 {
     (void)close(descriptor);
-    session_report_turned_away(&gate->sessions, arrival);
+    session_report_turned_away(&gate->sessions, arrival, reason);
 }
 
 /* Out of descriptors, a client left in the backlog would hang until it gives up, and its readiness
@@ -145,7 +152,7 @@ static enum accept_outcome turn_next_away(struct listener *listener)
     int descriptor = accept_client(listener, &arrival);
     enum accept_outcome outcome = ACCEPT_AGAIN;
     if (descriptor >= 0)
-        turn_away(gate, descriptor, &arrival);
+        turn_away(gate, descriptor, &arrival, REASON_OUT_OF_RESOURCES);
     else
         outcome = errno == EAGAIN ? ACCEPT_DRAINED : ACCEPT_SHORTAGE;
     gate->spare_descriptor = open_spare();
@@ -177,15 +184,26 @@ static enum accept_outcome judge_failure(struct listener *listener, int error)
     }
 }
 
+static bool is_trusted(const struct gate *gate, const struct session_arrival *arrival)
+{
+    bool is_trusted = !arrival->is_from_proxy;
+    for (uint32_t i = 0; i < gate->proxy_count && !is_trusted; i++)
+        is_trusted = ip_network_contains(&gate->proxies[i], &arrival->client.address);
+    return is_trusted;
+}
+
 static enum accept_outcome accept_one(struct listener *listener)
 {
+    struct gate *gate = listener->gate;
     struct session_arrival arrival;
     int descriptor = accept_client(listener, &arrival);
     if (descriptor < 0)
         return judge_failure(listener, errno);
-    if (socket_is_in_reserve(descriptor) ||
-        !session_start(&listener->gate->sessions, descriptor, &arrival))
-        turn_away(listener->gate, descriptor, &arrival);
+    if (!is_trusted(gate, &arrival))
+        turn_away(gate, descriptor, &arrival, REASON_PROXY_UNTRUSTED);
+    else if (socket_is_in_reserve(descriptor) ||
+             !session_start(&gate->sessions, descriptor, &arrival))
+        turn_away(gate, descriptor, &arrival, REASON_OUT_OF_RESOURCES);
     return ACCEPT_AGAIN;
 }
 
@@ -211,13 +229,15 @@ static void on_listener_ready(struct socket_watch *watch, uint32_t events)
 
 /* Listeners */
 
-int gate_listen(struct gate *gate, int descriptor, uint16_t port)
+int gate_listen(struct gate *gate, const struct gate_listener *setup)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
+    int descriptor = setup->descriptor;
     int error = UV_ENOMEM;
     if (listener != NULL) {
         listener->gate = gate;
-        listener->port = port;
+        listener->port = setup->port;
+        listener->is_for_proxies = setup->is_for_proxies;
         socket_set_keepalive(descriptor); /* this and the next pass on to what it accepts */
         socket_set_no_delay(descriptor);
         error = socket_watch_start(gate->sessions.poller, &listener->watch, descriptor,

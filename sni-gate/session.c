@@ -22,6 +22,7 @@ enum { DRAIN_BYTES = 16 * 1024 };
 
 enum session_state {
     CLOSING = 0,
+    READING_PROXY_HEADER,
     READING_HELLO,
     RESOLVING,
     CONNECTING,
@@ -33,6 +34,7 @@ enum session_state {
 };
 
 enum session_event {
+    CLIENT_NAMED,
     NAME_ALLOWED,
     ADDRESSES_FOUND,
     CONNECTED,
@@ -63,6 +65,7 @@ struct session {
     enum gate_end end;
 };
 
+static void watch_client(struct session *session);
 static void await_hello(struct session *session);
 static void look_up_server(struct session *session);
 static void connect_to_server(struct session *session);
@@ -71,6 +74,7 @@ static void connect_to_next_server(struct session *session);
 static void relay_both_ways(struct session *session);
 static void send_alert(struct session *session);
 static void close_all(struct session *session);
+static void read_proxy_header(struct session *session, uint32_t events);
 static void read_hello(struct session *session, uint32_t events);
 static void notice_client_loss(struct session *session, uint32_t events);
 static void watch_client_ready(struct session *session, uint32_t events);
@@ -84,6 +88,11 @@ static const struct {
     void (*client_ready)(struct session *session, uint32_t events);
     enum session_state next[SESSION_EVENTS]; /* unlisted is CLOSING: every surprise fails closed */
 } states[SESSION_STATES] = {
+    [READING_PROXY_HEADER] = { SESSION_PROXY_HEADER_MS,
+                               REASON_PROXY_HEADER_MISSING,
+                               watch_client,
+                               read_proxy_header,
+                               { [CLIENT_NAMED] = READING_HELLO, [REFUSED] = REFUSING } },
     [READING_HELLO] = { SESSION_HELLO_MS,
                         REASON_HELLO_TIMEOUT,
                         await_hello,
@@ -142,6 +151,14 @@ static void refuse(struct session *session, enum reason reason)
     session_step(session, REFUSED);
 }
 
+static void go_on_or_refuse(struct session *session, enum reason reason, enum session_event event)
+{
+    if (reason == REASON_ALLOWED)
+        session_step(session, event);
+    else
+        refuse(session, reason);
+}
+
 static void end(struct session *session, enum gate_end how)
 {
     session->end = how;
@@ -178,9 +195,7 @@ static void on_client_ready(struct socket_watch *client, uint32_t events)
     states[session->state].client_ready(session, events);
 }
 
-/* READING_HELLO */
-
-static void await_hello(struct session *session)
+static void watch_client(struct session *session)
 {
     int descriptor = session->client.descriptor;
     if (socket_watch_start(session->context->poller, &session->client, descriptor,
@@ -192,11 +207,35 @@ static void await_hello(struct session *session)
     end(session, GATE_END_REFUSED);
 }
 
+/* READING_PROXY_HEADER */
+
+static void read_proxy_header(struct session *session, uint32_t events)
+{
+    enum reason reason;
+    session->client_events = events;
+    if (session_arrival_read_header(&session->arrival, session->client.descriptor, events, &reason))
+        go_on_or_refuse(session, reason, CLIENT_NAMED);
+}
+
+/* READING_HELLO */
+
+/* What came together with a proxy's header is not told again. */
+static void await_hello(struct session *session)
+{
+    if (session->arrival.is_from_proxy)
+        read_hello(session, session->client_events);
+    else
+        watch_client(session);
+}
+
 /* An allowed name at another's address is denied. */
 static void check_address(struct session *session, const struct policy *policy)
 {
-    session->arrived_at = address_check_judge(&session->context->address_check, policy,
-                                              &session->hello.name, session->client.descriptor);
+    struct address_check *check = &session->context->address_check;
+    struct ip_address address = { 0 };
+    if (address_check_is_needed(check))
+        address = session_arrival_address(&session->arrival, session->client.descriptor);
+    session->arrived_at = address_check_judge(check, policy, &session->hello.name, &address);
     if (session->arrived_at.fit != GATE_ADDRESS_OF_ANOTHER)
         return;
     session->verdict.decision = DECISION_DENY;
@@ -241,14 +280,6 @@ static void notice_client_loss(struct session *session, uint32_t events)
     session->client_events |= events;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         end(session, GATE_END_CLIENT_RESET);
-}
-
-static void go_on_or_refuse(struct session *session, enum reason reason, enum session_event event)
-{
-    if (reason == REASON_ALLOWED)
-        session_step(session, event);
-    else
-        refuse(session, reason);
 }
 
 static void on_looked_up(struct upstream_request *request, enum reason reason)
@@ -422,6 +453,7 @@ static void tell_sink(const struct session *session)
 {
     const struct gate_event event = {
         .client = session->arrival.client,
+        .proxy = session->arrival.proxy,
         .name = session->hello.has_name ? &session->hello.name : NULL,
         .port = session->arrival.port,
         .verdict = session->verdict,
@@ -500,7 +532,7 @@ bool session_start(struct session_context *context, int descriptor,
     LIST_INSERT_HEAD(&context->live, session, live);
     context->live_count++;
     context->unfreed_count++;
-    session_enter(session, READING_HELLO);
+    session_enter(session, arrival->is_from_proxy ? READING_PROXY_HEADER : READING_HELLO);
     return true;
 }
 
@@ -510,12 +542,12 @@ void session_shut_down(struct session *session)
 }
 
 void session_report_turned_away(const struct session_context *context,
-                                const struct session_arrival *arrival)
+                                const struct session_arrival *arrival, enum reason reason)
 {
     const struct gate_event event = {
         .client = arrival->client,
         .port = arrival->port,
-        .verdict = { .reason = REASON_OUT_OF_RESOURCES },
+        .verdict = { .reason = reason },
         .policy = policy_view_get(context->view),
         .end = GATE_END_REFUSED,
     };

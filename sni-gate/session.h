@@ -5,10 +5,11 @@
  *
  * (relaying closes at once: nothing is forged once the server may have spoken). Nothing is dialled
  * before the policy has allowed name and port. A session keeps the verdict and a copy of the name,
- * never the policy. */
+ * never the policy. Where a proxy is at the other end, its header is read before the hello. */
 #pragma once
 #include "net/relay.h"
 #include "sni-gate/gate_event.h"
+#include "sni-gate/session_arrival.h"
 #include "upstream/upstream.h"
 
 #include <sys/queue.h>
@@ -16,6 +17,7 @@
 /* How long each part may take. Relaying has no limit: a connection may be idle as long as both ends
  * like. */
 enum {
+    SESSION_PROXY_HEADER_MS = 2 * 1000,
     SESSION_HELLO_MS = 10 * 1000,
     SESSION_RESOLVE_MS = 5 * 1000,
     SESSION_CONNECT_MS = 10 * 1000,
@@ -44,12 +46,6 @@ struct session_context {
     void (*on_all_freed)(struct session_context *context); /* whenever unfreed_count falls to 0 */
 };
 
-/* Who came, and to which port as far as they know. */
-struct session_arrival {
-    struct endpoint client;
-    uint16_t port;
-};
-
 /* Takes over the non-blocking `descriptor`. False when out of memory: then it is still the
  * caller's. */
 bool session_start(struct session_context *context, int descriptor,
@@ -60,4 +56,4 @@ void session_shut_down(struct session *session);
 
 /* Tells the sink of a client that got no session. */
 void session_report_turned_away(const struct session_context *context,
-                                const struct session_arrival *arrival);
+                                const struct session_arrival *arrival, enum reason reason);
