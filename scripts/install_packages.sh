@@ -18,7 +18,7 @@ packages_for()
         ;;
     test)
         packages_for demo
-        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-dnspython
+        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-dnspython haproxy
         ;;
     fuzz)
         # The ending | says optional: some releases keep libFuzzer in clang itself and have no such package.
@@ -87,7 +87,7 @@ may_become_root()
     command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }
 }
 
-# Only the programs of nginx and nsd are wanted, run by the tests as they need them, not services on this
+# Only the programs of nginx, nsd and haproxy are wanted, run by the tests as they need them, not services on this
 # machine. policy-rc.d is Debian's own switch for that: while it exits 101, packages start nothing. It exists
 # only while apt runs, and one that the machine has already is left alone. Unlike masking the units it leaves
 # nothing behind; what a package enabled for the next boot is disabled again, in services of this run alone.
@@ -106,7 +106,7 @@ install_quietly()
     if [ "$made_switch" = yes ]; then
         as_root rm -f "$switch"
         trap - EXIT INT TERM
-        for service in nginx nsd; do
+        for service in nginx nsd haproxy; do
             [[ " $* " == *" $service"* ]] && [ -d /run/systemd/system ] &&
                 as_root systemctl --quiet disable "$service" 2>/dev/null || true
         done
