@@ -120,7 +120,8 @@ static void print_ready(const struct server *server)
     for (uint32_t i = 0; i < options->tls_listen_count; i++) {
         text_add(&text, " tls ");
         endpoint_add_to(&options->tls_listen[i].endpoint, &text);
-        text_add_format(&text, "=%u,", options->tls_listen[i].client_port);
+        text_add_format(&text, "=%u%s,", options->tls_listen[i].client_port,
+                        options->tls_listen[i].is_for_proxies ? ",proxy" : "");
     }
     struct policy *policy = policy_feed_latest(policy_thread_feed(server->policy));
     text_add_format(&text, " %llu rules from %s\n", (unsigned long long)policy_rule_count(policy),

@@ -136,6 +136,8 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
     if (record == NULL)
         return;
     add_endpoint(record, "client", &event->client);
+    if (event->proxy.address.family != 0)
+        add_endpoint(record, "proxy", &event->proxy);
     add_group(record, event->policy, &event->client);
     if (event->name != NULL)
         add_name(record, event->name);

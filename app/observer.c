@@ -67,6 +67,10 @@ static bool is_denial(enum reason reason)
     case REASON_NOT_TLS:
         return true;
     case REASON_NO_LISTENER:
+    case REASON_PROXY_UNTRUSTED:
+    case REASON_PROXY_HEADER_MISSING:
+    case REASON_PROXY_HEADER_MALFORMED:
+    case REASON_PROXY_WITHOUT_CLIENT:
     case REASON_UPSTREAM_NOT_FOUND:
     case REASON_UPSTREAM_DNS_FAILED:
     case REASON_UPSTREAM_ADDRESS_REFUSED:

@@ -40,23 +40,36 @@ static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32
     return true;
 }
 
-/* ADDR:PORT[=PORT] */
+static const char proxy_mark[] = ",proxy";
+
+/* ADDR:PORT[=PORT][,proxy] */
 static bool add_tls_listen(struct options *options, const char *value)
 {
-    char endpoint[64];
-    const char *equals = strchr(value, '=');
-    size_t size = equals != NULL ? (size_t)(equals - value) : strlen(value);
-    if (options->tls_listen_count == OPTIONS_LISTENERS_MAX || size >= sizeof(endpoint))
+    char endpoint[80];
+    const char *mark = strchr(value, ',');
+    size_t size = mark != NULL ? (size_t)(mark - value) : strlen(value);
+    if (options->tls_listen_count == OPTIONS_LISTENERS_MAX || size >= sizeof(endpoint) ||
+        (mark != NULL && strcmp(mark, proxy_mark) != 0))
         return false;
     memcpy(endpoint, value, size);
     endpoint[size] = '\0';
+    char *equals = strchr(endpoint, '=');
+    if (equals != NULL)
+        *equals = '\0';
     struct tls_listener *listener = &options->tls_listen[options->tls_listen_count++];
     uint32_t client_port = 0;
     if (!endpoint_parse(endpoint, -1, &listener->endpoint) ||
         (equals != NULL && !parse_number(equals + 1, 1, 65535, &client_port)))
         return false;
     listener->client_port = equals != NULL ? (uint16_t)client_port : listener->endpoint.port;
+    listener->is_for_proxies = mark != NULL;
     return listener->client_port != 0;
+}
+
+static bool add_proxy(struct options *options, const char *value)
+{
+    return options->proxy_count < OPTIONS_PROXIES_MAX &&
+           ip_network_parse(value, &options->proxies[options->proxy_count++]);
 }
 
 static bool add_gate_address(struct options *options, const char *value)
@@ -111,9 +124,14 @@ static const struct option {
       "the policy file (default policy.db)" },
     { "--dns-listen", "ADDR:PORT", true, COMMAND_SERVE, add_dns_listen,
       "DNS over UDP and TCP (default 127.0.0.1:5300)" },
-    { "--tls-listen", "ADDR:PORT[=PORT]", true, COMMAND_SERVE | COMMAND_EXPLAIN, add_tls_listen,
-      "TLS gate; =PORT is the port that clients believe they connect to (default "
+    { "--tls-listen", "ADDR:PORT[=PORT][,proxy]", true, COMMAND_SERVE | COMMAND_EXPLAIN,
+      add_tls_listen,
+      "TLS gate; =PORT is the port that clients believe they connect to; ,proxy takes connections "
+      "of the proxies in --proxy-from alone, which name the client by the PROXY protocol (default "
       "127.0.0.1:8443=443)" },
+    { "--proxy-from", "ADDR[/BITS]", true, COMMAND_SERVE, add_proxy,
+      "a network of proxies, with no bits set behind BITS: who reaches a ,proxy listener from "
+      "there may claim any client address" },
     { "--gate-address", "ADDR[/BITS]", true, COMMAND_SERVE | COMMAND_CHECK | COMMAND_EXPLAIN,
       add_gate_address,
       "what A and AAAA answers carry; a range, with no bits set behind BITS and apart from other "
@@ -213,12 +231,22 @@ static void name_variable(const struct option *option, char ret_name[VARIABLE_BY
     }
 }
 
+/* The size of a list's first element. It ends before a comma, but a ",proxy" that is followed by
+ * another comma or by the list's end belongs to it. */
+static size_t element_size(const char *list)
+{
+    size_t size = strcspn(list, ","), mark_size = sizeof(proxy_mark) - 1;
+    bool has_mark = strncmp(list + size, proxy_mark, mark_size) == 0 &&
+                    (list[size + mark_size] == ',' || list[size + mark_size] == '\0');
+    return size + (has_mark ? mark_size : 0);
+}
+
 static bool take_list(const struct option *option, struct options *options, const char *name,
                       const char *list, struct fault *fault)
 {
     char value[256];
     while (*list != '\0') {
-        size_t size = strcspn(list, ",");
+        size_t size = element_size(list);
         if (size >= sizeof(value))
             size = sizeof(value) - 1; /* no value is that long: it won't be read */
         memcpy(value, list, size);
@@ -285,6 +313,20 @@ static bool check_gate_addresses(const struct options *options, struct fault *fa
                        "give each name its own");
 }
 
+static bool check_proxies(enum command command, const struct options *options, struct fault *fault)
+{
+    bool has_listener = false;
+    for (uint32_t i = 0; i < options->tls_listen_count; i++)
+        has_listener = has_listener || options->tls_listen[i].is_for_proxies;
+    if (command != COMMAND_SERVE || has_listener == (options->proxy_count > 0))
+        return true;
+    if (has_listener)
+        return usage_fault(fault, "no proxy may use the listener", "--tls-listen with ,proxy",
+                           "give --proxy-from ADDR[/BITS], the network that the proxies are in");
+    return usage_fault(fault, "no listener is for proxies", "--proxy-from or PINHOLE_PROXY_FROM",
+                       "give --tls-listen ADDR:PORT,proxy, or leave --proxy-from out");
+}
+
 static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
 {
     if (options->db == NULL)
@@ -316,7 +358,8 @@ bool options_read(enum command command, char **arguments, struct options *ret_op
                                    isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON };
     if (!read_arguments(command, arguments, &options, is_given, fault) ||
         !read_variables(command, &options, is_given, fault) ||
-        !check_gate_addresses(&options, fault) || !fill_defaults(command, &options, fault))
+        !check_gate_addresses(&options, fault) || !check_proxies(command, &options, fault) ||
+        !fill_defaults(command, &options, fault))
         return false;
     *ret_options = options;
     return true;
@@ -330,7 +373,7 @@ void options_print(enum command command)
             continue;
         (void)snprintf(flag, sizeof(flag), "%s %s", table[i].flag,
                        table[i].value != NULL ? table[i].value : "");
-        printf("    %-30s%s%s\n", flag, table[i].meaning,
+        printf("    %-40s%s%s\n", flag, table[i].meaning,
                table[i].is_repeatable ? "; repeatable" : "");
     }
 }

@@ -9,6 +9,7 @@
 enum {
     OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
     OPTIONS_DNS_SERVERS_MAX = 8,
+    OPTIONS_PROXIES_MAX = 64,
     OPTIONS_WORKERS_MAX = 256
 };
 
@@ -18,6 +19,7 @@ struct tls_listener {
     struct endpoint endpoint;
     uint16_t client_port; /* the port that clients believe they connect to; rules name it, and it is
                              dialled */
+    bool is_for_proxies;
 };
 
 struct options {
@@ -26,6 +28,8 @@ struct options {
     uint32_t dns_listen_count;
     struct tls_listener tls_listen[OPTIONS_LISTENERS_MAX];
     uint32_t tls_listen_count;
+    struct ip_network proxies[OPTIONS_PROXIES_MAX]; /* that tell who their clients are */
+    uint32_t proxy_count;
     struct gate_addresses gate_addresses;
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;

@@ -112,12 +112,16 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
                                 .view = &worker->view,
                                 .addresses = &options->gate_addresses,
                                 .limits = setup->limits,
+                                .proxies = options->proxies,
+                                .proxy_count = options->proxy_count,
                                 .sink = { &worker->observer, observer_connection_ended } };
     worker->gate = gate_new(&parts);
     for (uint32_t i = 0; worker->gate != NULL && i < options->tls_listen_count; i++) {
-        int descriptor = socket_listen_tcp(&options->tls_listen[i].endpoint, fault);
-        if (descriptor < 0 ||
-            gate_listen(worker->gate, descriptor, options->tls_listen[i].client_port) < 0)
+        const struct tls_listener *tls = &options->tls_listen[i];
+        struct gate_listener listener = { .descriptor = socket_listen_tcp(&tls->endpoint, fault),
+                                          .port = tls->client_port,
+                                          .is_for_proxies = tls->is_for_proxies };
+        if (listener.descriptor < 0 || gate_listen(worker->gate, &listener) < 0)
             return false;
     }
     return worker->gate != NULL;

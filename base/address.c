@@ -26,6 +26,13 @@ static struct ip_address address_from_v6(const uint8_t bytes[16])
     return address;
 }
 
+struct ip_address ip_address_from_bytes(const uint8_t *bytes, unsigned size)
+{
+    if (size == 4)
+        return address_from_v4(bytes);
+    return size == 16 ? address_from_v6(bytes) : (struct ip_address){ 0 };
+}
+
 bool ip_address_parse(const char *text, struct ip_address *ret_address)
 {
     uint8_t bytes[16];

@@ -34,6 +34,9 @@ bool ip_network_parse(const char *text, struct ip_network *ret_network);
  * be left out. */
 bool endpoint_parse(const char *text, int default_port, struct endpoint *ret_endpoint);
 
+/* The address of 4 or 16 bytes in network order; family 0 for another `size`. */
+struct ip_address ip_address_from_bytes(const uint8_t *bytes, unsigned size);
+
 bool ip_address_equal(const struct ip_address *left, const struct ip_address *right);
 bool ip_address_is_unspecified(const struct ip_address *address);
 bool ip_network_contains(const struct ip_network *network, const struct ip_address *address);

@@ -93,6 +93,10 @@ static const char *after_destination(enum reason reason)
     case REASON_NO_RULE:
     case REASON_OTHER_PORT:
     case REASON_PARENT:
+    case REASON_PROXY_UNTRUSTED:
+    case REASON_PROXY_HEADER_MISSING:
+    case REASON_PROXY_HEADER_MALFORMED:
+    case REASON_PROXY_WITHOUT_CLIENT:
     case REASON_NO_SERVER_NAME:
     case REASON_BAD_SERVER_NAME:
     case REASON_ADDRESS_AS_SERVER_NAME:
@@ -120,6 +124,15 @@ static const char *after_destination(enum reason reason)
 static const char *about_connection(enum reason reason)
 {
     switch (reason) {
+    case REASON_PROXY_UNTRUSTED:
+        return "This listener is for the proxies of --proxy-from alone, and the address is none of "
+               "theirs";
+    case REASON_PROXY_HEADER_MISSING:
+        return "The proxy sent no whole PROXY protocol header, or not in time";
+    case REASON_PROXY_HEADER_MALFORMED:
+        return "The proxy's first bytes are no PROXY protocol header of a TCP connection";
+    case REASON_PROXY_WITHOUT_CLIENT:
+        return "The proxy connected for itself, as for a health check: its header names no client";
     case REASON_NO_SERVER_NAME:
         return "The ClientHello names no server (no SNI), so no rule can allow it";
     case REASON_BAD_SERVER_NAME:

@@ -18,6 +18,10 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(NO_LISTENER, "no_listener")                                                             \
     REASON(DENY_RULE, "deny_rule")                                                                 \
     REASON(PARENT, "parent")                                                                       \
+    REASON(PROXY_UNTRUSTED, "proxy_untrusted")                                                     \
+    REASON(PROXY_HEADER_MISSING, "proxy_header_missing")                                           \
+    REASON(PROXY_HEADER_MALFORMED, "proxy_header_malformed")                                       \
+    REASON(PROXY_WITHOUT_CLIENT, "proxy_without_client")                                           \
     REASON(NO_SERVER_NAME, "no_server_name")                                                       \
     REASON(BAD_SERVER_NAME, "bad_server_name")                                                     \
     REASON(ADDRESS_AS_SERVER_NAME, "address_as_server_name")                                       \

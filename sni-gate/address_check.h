@@ -20,8 +20,11 @@ struct arrival_address {
     struct ip_address address; /* family 0: unknown, or of no interest */
 };
 
-/* Looks at the address that `descriptor`, a client's connection, arrived at: a system call, where
- * there are ranges. Counts what lies outside of them; an address that can't be found out is another
- * name's. */
+/* False where there are no ranges: then any address is fine, and none need be found out. */
+bool address_check_is_needed(const struct address_check *check);
+
+/* Judges the `address` that a client came to. Counts what lies outside of the ranges; an address
+ * that is not known (family 0) is another name's. */
 struct arrival_address address_check_judge(struct address_check *check, const struct policy *policy,
-                                           const struct host_name *name, int descriptor);
+                                           const struct host_name *name,
+                                           const struct ip_address *address);

@@ -52,6 +52,10 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
         return ALERT_INTERNAL_ERROR;
     case REASON_ECH_DENIED:
         return ALERT_UNSUPPORTED_EXTENSION;
+    case REASON_PROXY_UNTRUSTED: /* no client has said a word yet */
+    case REASON_PROXY_HEADER_MISSING:
+    case REASON_PROXY_HEADER_MALFORMED:
+    case REASON_PROXY_WITHOUT_CLIENT:
     case REASON_NOT_TLS:
     case REASON_REVOKED: /* the server has spoken already, or is about to */
     case REASON_OBSERVED:

@@ -29,10 +29,13 @@ struct listener {
     struct gate *gate;
     struct socket_watch watch;
     uint16_t port;
+    bool is_for_proxies;
 };
 
 struct gate {
     struct session_context sessions;
+    const struct ip_network *proxies; /* borrowed */
+    uint32_t proxy_count;
     LIST_HEAD(, listener) listeners;
     uv_timer_t resume;       /* active: accepting goes on then */
     uv_timer_t upkeep;       /* once a second */
@@ -120,6 +123,8 @@ struct gate *gate_new(const struct gate_parts *parts)
         .address_check = { .addresses = parts->addresses },
         .on_all_freed = on_all_sessions_freed,
     };
+    gate->proxies = parts->proxies;
+    gate->proxy_count = parts->proxy_count;
     LIST_INIT(&gate->sessions.live);
     LIST_INIT(&gate->listeners);
     TAILQ_INIT(&gate->sessions.active);
@@ -171,6 +176,7 @@ static int accept_client(const struct listener *listener, struct session_arrival
         *ret_arrival = (struct session_arrival){
             .client = endpoint_from_sockaddr((struct sockaddr *)&address),
             .port = listener->port,
+            .is_from_proxy = listener->is_for_proxies,
         };
     return descriptor;
 }
@@ -181,6 +187,8 @@ static void say_no(int descriptor, enum reason reason)
 {
     uint8_t record[ALERT_RECORD_BYTES], unread[SAY_NO_BYTES];
     size_t size = alert_write(reason, true, record);
+    if (size == 0)
+        return;
     (void)!recv(descriptor, unread, sizeof(unread), 0);
     (void)send(descriptor, record, size, MSG_NOSIGNAL);
     (void)shutdown(descriptor, SHUT_WR);
@@ -238,36 +246,39 @@ static enum accept_outcome judge_failure(struct listener *listener, int error)
     }
 }
 
-/* Counts it where there is room for it; REASON_ALLOWED, or why it is turned away. */
+static bool is_trusted(const struct gate *gate, const struct session_arrival *arrival)
+{
+    bool is_trusted = !arrival->is_from_proxy;
+    for (uint32_t i = 0; i < gate->proxy_count && !is_trusted; i++)
+        is_trusted = ip_network_contains(&gate->proxies[i], &arrival->client.address);
+    return is_trusted;
+}
+
+/* REASON_ALLOWED, or why it is turned away. A proxy's client is counted when it is known. */
 static enum reason let_in(struct gate *gate, int descriptor, const struct session_arrival *arrival)
 {
-    const struct settings *settings = policy_settings(policy_view_get(gate->sessions.view));
-    const struct limit_terms terms = {
-        .connections = settings->max_connections,
-        .connections_per_client = settings->max_connections_per_client,
-        .handshakes_per_client = settings->max_handshakes_per_client,
-        .now_s = clock_monotonic_ms() / 1000,
-    };
-    if (socket_is_in_reserve(descriptor, gate->sessions.upstream->descriptor_limit) &&
-        !sessions_shed(&gate->sessions))
+    struct session_context *sessions = &gate->sessions;
+    if (!is_trusted(gate, arrival))
+        return REASON_PROXY_UNTRUSTED;
+    if (socket_is_in_reserve(descriptor, sessions->upstream->descriptor_limit) &&
+        !sessions_shed(sessions))
         return REASON_OUT_OF_RESOURCES;
-    if (gate->sessions.limits == NULL)
-        return REASON_ALLOWED;
-    return client_limits_enter(gate->sessions.limits, &arrival->client.address, &terms);
+    return arrival->is_from_proxy ? REASON_ALLOWED
+                                  : sessions_count_in(sessions, &arrival->client.address);
 }
 
 static enum accept_outcome accept_one(struct listener *listener)
 {
-    struct session_arrival arrival;
     struct gate *gate = listener->gate;
+    struct session_arrival arrival;
     int descriptor = accept_client(listener, &arrival);
     if (descriptor < 0)
         return judge_failure(listener, errno);
     enum reason reason = let_in(gate, descriptor, &arrival);
     if (reason == REASON_ALLOWED && !session_start(&gate->sessions, descriptor, &arrival)) {
         reason = REASON_OUT_OF_RESOURCES;
-        if (gate->sessions.limits != NULL)
-            client_limits_leave(gate->sessions.limits, &arrival.client.address);
+        if (!arrival.is_from_proxy)
+            sessions_count_out(&gate->sessions, &arrival.client.address);
     }
     if (reason != REASON_ALLOWED)
         turn_away(gate, descriptor, &arrival, reason);
@@ -296,13 +307,15 @@ static void on_listener_ready(struct socket_watch *watch, uint32_t events)
 
 /* Listeners */
 
-int gate_listen(struct gate *gate, int descriptor, uint16_t port)
+int gate_listen(struct gate *gate, const struct gate_listener *setup)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
+    int descriptor = setup->descriptor;
     int error = UV_ENOMEM;
     if (listener != NULL) {
         listener->gate = gate;
-        listener->port = port;
+        listener->port = setup->port;
+        listener->is_for_proxies = setup->is_for_proxies;
         socket_set_keepalive(descriptor); /* this and the next pass on to what it accepts */
         socket_set_no_delay(descriptor);
         error = socket_watch_start(gate->sessions.poller, &listener->watch, descriptor,

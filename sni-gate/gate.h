@@ -21,18 +21,26 @@ struct gate_parts {
     struct upstream *upstream;
     struct policy_view *view;
     const struct gate_addresses
-        *addresses;               /* whose ranges give names their addresses; NULL: none */
-    struct client_limits *limits; /* shared by the workers; NULL: none */
+        *addresses;                   /* whose ranges give names their addresses; NULL: none */
+    struct client_limits *limits;     /* shared by the workers; NULL: none */
+    const struct ip_network *proxies; /* whose word counts for who their clients are */
+    uint32_t proxy_count;
     struct gate_sink sink; /* must not call back into the gate, but for gate_connection_count() */
 };
 
 /* NULL when out of memory. */
 struct gate *gate_new(const struct gate_parts *parts);
 
-/* Accepts from a listening, non-blocking `descriptor`, whose clients believe that they connect to
- * `port`: rules name it, and it is dialled upstream. Takes the descriptor over, on failure too. 0
- * or a negative UV_E*. */
-int gate_listen(struct gate *gate, int descriptor, uint16_t port);
+/* Where it accepts. */
+struct gate_listener {
+    int descriptor; /* listening, non-blocking; taken over, on failure too */
+    uint16_t port; /* that clients believe they connect to: rules name it, it is dialled upstream */
+    bool is_for_proxies; /* then nobody else is admitted, and a PROXY protocol header must come
+                            first; else none is understood */
+};
+
+/* 0 or a negative UV_E*. */
+int gate_listen(struct gate *gate, const struct gate_listener *setup);
 
 /* Accepts no more: closes the listeners. Safe to call twice. */
 void gate_stop(struct gate *gate);

@@ -30,6 +30,7 @@ const char *gate_end_word(enum gate_end end);
 /* One connection. Borrowed: valid during the call alone. */
 struct gate_event {
     struct endpoint client;
+    struct endpoint proxy;        /* that named the client; family 0: none */
     const struct host_name *name; /* NULL: none was read */
     uint16_t port;                /* that the client believes it connected to */
     struct verdict verdict;

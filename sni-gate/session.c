@@ -5,7 +5,6 @@
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
 #include "sni-gate/alert.h"
-#include "sni-gate/client_limits.h"
 #include "sni-gate/session_layout.h"
 
 #include <errno.h>
@@ -21,6 +20,7 @@
 enum { DRAIN_BYTES = 16 * 1024 };
 
 enum session_event {
+    CLIENT_NAMED,
     NAME_ALLOWED,
     ADDRESSES_FOUND,
     CONNECTED,
@@ -31,6 +31,7 @@ enum session_event {
     SESSION_EVENTS,
 };
 
+static void watch_client(struct session *session);
 static void await_hello(struct session *session);
 static void look_up_server(struct session *session);
 static void connect_to_server(struct session *session);
@@ -39,6 +40,7 @@ static void connect_to_next_server(struct session *session);
 static void relay_both_ways(struct session *session);
 static void send_alert(struct session *session);
 static void close_all(struct session *session);
+static void read_proxy_header(struct session *session, uint32_t events);
 static void read_hello(struct session *session, uint32_t events);
 static void notice_client_loss(struct session *session, uint32_t events);
 static void watch_client_ready(struct session *session, uint32_t events);
@@ -68,6 +70,11 @@ static const struct {
     void (*client_ready)(struct session *session, uint32_t events);
     enum session_state next[SESSION_EVENTS]; /* unlisted is CLOSING: every surprise fails closed */
 } states[SESSION_STATES] = {
+    [READING_PROXY_HEADER] = { .deadline_ms = SESSION_PROXY_HEADER_MS,
+                               .late = REASON_PROXY_HEADER_MISSING,
+                               .enter = watch_client,
+                               .client_ready = read_proxy_header,
+                               .next = { [CLIENT_NAMED] = READING_HELLO, [REFUSED] = REFUSING } },
     [READING_HELLO] = { .deadline_s = hello_s,
                         .late = REASON_HELLO_TIMEOUT,
                         .enter = await_hello,
@@ -137,6 +144,14 @@ static void refuse(struct session *session, enum reason reason)
     session_step(session, REFUSED);
 }
 
+static void go_on_or_refuse(struct session *session, enum reason reason, enum session_event event)
+{
+    if (reason == REASON_ALLOWED)
+        session_step(session, event);
+    else
+        refuse(session, reason);
+}
+
 void session_end(struct session *session, enum gate_end how)
 {
     session->end = how;
@@ -174,9 +189,7 @@ static void on_client_ready(struct socket_watch *client, uint32_t events)
     states[session->state].client_ready(session, events);
 }
 
-/* READING_HELLO */
-
-static void await_hello(struct session *session)
+static void watch_client(struct session *session)
 {
     int descriptor = session->client.descriptor;
     if (socket_watch_start(session->context->poller, &session->client, descriptor,
@@ -188,12 +201,41 @@ static void await_hello(struct session *session)
     session_end(session, GATE_END_REFUSED);
 }
 
+/* READING_PROXY_HEADER */
+
+static void read_proxy_header(struct session *session, uint32_t events)
+{
+    enum reason reason;
+    session->opening->client_events = events;
+    if (!session_arrival_read_header(&session->arrival, session->client.descriptor, events,
+                                     &reason))
+        return;
+    if (reason == REASON_ALLOWED)
+        reason = sessions_count_in(session->context, &session->arrival.client.address);
+    session->is_counted = reason == REASON_ALLOWED;
+    go_on_or_refuse(session, reason, CLIENT_NAMED);
+}
+
+/* READING_HELLO */
+
+/* What came together with a proxy's header is not told again. */
+static void await_hello(struct session *session)
+{
+    if (session->arrival.is_from_proxy)
+        read_hello(session, session->opening->client_events);
+    else
+        watch_client(session);
+}
+
 /* An allowed name at another's address is denied. */
 static void check_address(struct session *session, const struct policy *policy)
 {
+    struct address_check *check = &session->context->address_check;
+    struct ip_address address = { 0 };
+    if (address_check_is_needed(check))
+        address = session_arrival_address(&session->arrival, session->client.descriptor);
     session->arrived_at =
-        address_check_judge(&session->context->address_check, policy, &session->opening->hello.name,
-                            session->client.descriptor);
+        address_check_judge(check, policy, &session->opening->hello.name, &address);
     if (session->arrived_at.fit != GATE_ADDRESS_OF_ANOTHER)
         return;
     session->verdict.decision = DECISION_DENY;
@@ -268,14 +310,6 @@ static void notice_client_loss(struct session *session, uint32_t events)
     session->opening->client_events |= events;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         session_end(session, GATE_END_CLIENT_RESET);
-}
-
-static void go_on_or_refuse(struct session *session, enum reason reason, enum session_event event)
-{
-    if (reason == REASON_ALLOWED)
-        session_step(session, event);
-    else
-        refuse(session, reason);
 }
 
 static void on_looked_up(struct upstream_request *request, enum reason reason)
@@ -528,6 +562,7 @@ static void tell_sink(const struct session *session)
     bool has_name = session_name(session, &name);
     const struct gate_event event = {
         .client = session->arrival.client,
+        .proxy = session->arrival.proxy,
         .name = has_name ? &name : NULL,
         .port = session->arrival.port,
         .verdict = session->verdict,
@@ -572,8 +607,8 @@ static void close_all(struct session *session)
     relay_stop(&session->relay);
     socket_watch_close(&session->client);
     socket_watch_close(&session->server);
-    if (context->limits != NULL)
-        client_limits_leave(context->limits, &session->arrival.client.address);
+    if (session->is_counted)
+        sessions_count_out(context, &session->arrival.client.address);
     if (session->opening != NULL) {
         (void)keep_name(session); /* else it is told without */
         leave_opening(session);
@@ -622,7 +657,8 @@ bool session_start(struct session_context *context, int descriptor,
     }
     LIST_INSERT_HEAD(&context->live, session, live);
     context->live_count++;
-    session_enter(session, READING_HELLO);
+    session->is_counted = !arrival->is_from_proxy;
+    session_enter(session, arrival->is_from_proxy ? READING_PROXY_HEADER : READING_HELLO);
     return true;
 }
 

@@ -5,20 +5,23 @@
  *
  * (relaying closes at once: nothing is forged once the server may have spoken). Nothing is dialled
  * before the policy has allowed name and port. A session keeps the verdict and a copy of the name,
- * never the policy; when the policy changes, it is judged again. */
+ * never the policy; when the policy changes, it is judged again. Where a proxy is at the other end,
+ * its header is read before the hello. */
 #pragma once
 #include "net/relay.h"
 #include "sni-gate/gate_event.h"
+#include "sni-gate/session_arrival.h"
 #include "upstream/upstream.h"
 
 #include <sys/queue.h>
 
 /* What is no setting. */
 enum {
+    SESSION_PROXY_HEADER_MS = 2 * 1000,
     SESSION_RESOLVE_MS = 5 * 1000,
     SESSION_REFUSE_MS = 1000,
-    SESSION_REFUSE_BYTES = 64 * 1024, /* read of a refused client so that no reset swallows the
-                                         alert */
+    SESSION_REFUSE_BYTES = 64 * 1024, /* read of a refused client so that no reset swallows
+                                         the alert */
     SESSION_QUIET_MS = 30 * 1000,     /* from then on a silent peer is asked after, */
     SESSION_SHED_MS = 60 * 1000,      /* and from then on a connection may make room for others */
     SESSION_REJUDGED_PER_TURN = 1000,
@@ -47,12 +50,6 @@ struct session_context {
     void (*on_all_freed)(struct session_context *context); /* whenever opening_count falls to 0 */
 };
 
-/* Who came, and to which port as far as they know. */
-struct session_arrival {
-    struct endpoint client;
-    uint16_t port;
-};
-
 /* Takes over the non-blocking `descriptor`. False when out of memory: then it is still the
  * caller's. */
 bool session_start(struct session_context *context, int descriptor,
@@ -64,6 +61,10 @@ void session_shut_down(struct session *session);
 /* Tells the sink of a client that got no session. */
 void session_report_turned_away(const struct session_context *context,
                                 const struct session_arrival *arrival, enum reason reason);
+
+/* Counts a client's connection in, where there may be one more: REASON_ALLOWED, or why not. */
+enum reason sessions_count_in(struct session_context *context, const struct ip_address *client);
+void sessions_count_out(struct session_context *context, const struct ip_address *client);
 
 /* To be called about once a second: ends those that were idle for too long. */
 void sessions_sweep(struct session_context *context);

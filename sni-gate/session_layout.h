@@ -9,6 +9,7 @@
 
 enum session_state {
     CLOSING = 0,
+    READING_PROXY_HEADER,
     READING_HELLO,
     RESOLVING,
     CONNECTING,
@@ -50,6 +51,7 @@ struct session {
     struct arrival_address arrived_at;
     struct verdict verdict; /* denies at first, and again if the server can't be reached */
     int64_t started_ms;
+    bool is_counted; /* its client has one more by it */
     struct socket_watch client;
 
     /* Relaying: */

@@ -4,6 +4,7 @@
 #include "net/socket.h"
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
+#include "sni-gate/client_limits.h"
 #include "sni-gate/session_layout.h"
 
 /* A list stays in order though a busy connection is moved once a second at most. */
@@ -44,6 +45,26 @@ void session_unlist(struct session *session)
     leave_queue(session);
     LIST_REMOVE(session, live);
     context->live_count--;
+}
+
+enum reason sessions_count_in(struct session_context *context, const struct ip_address *client)
+{
+    const struct settings *settings = policy_settings(policy_view_get(context->view));
+    const struct limit_terms terms = {
+        .connections = settings->max_connections,
+        .connections_per_client = settings->max_connections_per_client,
+        .handshakes_per_client = settings->max_handshakes_per_client,
+        .now_s = clock_monotonic_ms() / 1000,
+    };
+    if (context->limits == NULL)
+        return REASON_ALLOWED;
+    return client_limits_enter(context->limits, client, &terms);
+}
+
+void sessions_count_out(struct session_context *context, const struct ip_address *client)
+{
+    if (context->limits != NULL)
+        client_limits_leave(context->limits, client);
 }
 
 /* Most connections end before the kernel need ask after a silent server, so it is told to only now.
@@ -95,8 +116,8 @@ bool sessions_shed(struct session_context *context)
 static bool is_still_allowed(const struct session *session, const struct policy *policy)
 {
     struct host_name name;
-    if (session->state == READING_HELLO || session->state == REFUSING ||
-        !session_name(session, &name))
+    if (session->state == READING_PROXY_HEADER || session->state == READING_HELLO ||
+        session->state == REFUSING || !session_name(session, &name))
         return true;
     const struct policy_question question = { session->arrival.client.address, &name };
     struct verdict verdict =

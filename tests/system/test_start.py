@@ -215,6 +215,6 @@ def test_init_says_what_it_did_and_may_be_repeated(tmp_path):
 def test_help():
     done = run([PINHOLE, "serve", "--help"])
     assert done.returncode == 0
-    for flag in ("--db", "--dns-listen", "--tls-listen", "--gate-address", "--upstream-dns", "--workers",
+    for flag in ("--db", "--dns-listen", "--tls-listen", "--proxy-from", "--gate-address", "--upstream-dns", "--workers",
                  "--log-format"):
         assert flag in done.stdout

@@ -102,6 +102,19 @@ static void address_is_read(void **state)
     assert_string_equal(buffer, row->expected);
 }
 
+static void bytes_are_an_address(void **state)
+{
+    static const uint8_t bytes[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1 };
+    struct ip_address expected, v4 = ip_address_from_bytes(bytes + 12, 4);
+    struct ip_address mapped = ip_address_from_bytes(bytes, 16);
+    struct ip_address wrong = ip_address_from_bytes(bytes, 15);
+    (void)state;
+    assert_true(ip_address_parse("192.0.2.1", &expected));
+    assert_true(ip_address_equal(&v4, &expected));
+    assert_true(ip_address_equal(&mapped, &expected));
+    assert_int_equal(wrong.family, 0);
+}
+
 static void network_is_read(void **state)
 {
     const struct row *row = *state;
@@ -227,6 +240,7 @@ int main(void)
     TESTS_ADD_TABLE(&tests, endpoint_rows, endpoint_is_read);
     TESTS_ADD_TABLE(&tests, member_rows, network_contains);
     tests_add_row(&tests, "equal and unspecified", NULL, compares);
+    tests_add_row(&tests, "bytes", NULL, bytes_are_an_address);
     tests_add_row(&tests, "mapped socket address", NULL, mapped_socket_address_is_ipv4);
     tests_add_row(&tests, "no address stays none", NULL, no_address_stays_none);
     return tests_run(&tests, "address");

@@ -77,7 +77,8 @@ static void start_gate(struct fixture *fixture)
     fixture->gate_port = socket_endpoint(listener).port;
     fixture->gate = gate_new(&parts);
     assert_non_null(fixture->gate);
-    assert_int_equal(gate_listen(fixture->gate, listener, fixture->server_port), 0);
+    const struct gate_listener setup = { .descriptor = listener, .port = fixture->server_port };
+    assert_int_equal(gate_listen(fixture->gate, &setup), 0);
 }
 
 static int set_up(void **state)
