@@ -35,3 +35,6 @@ int socket_watch_start(struct poller *poller, struct socket_watch *watch, int de
 /* Closes the descriptor and drops events of this turn that were not yet delivered. Safe to call
  * twice, and from any callback of the same poller. After it the watch's memory may be freed. */
 void socket_watch_close(struct socket_watch *watch);
+/* The same for a descriptor that another process may have open too, whose close() therefore takes
+ * it out of no set. */
+void socket_watch_close_shared(struct socket_watch *watch);
