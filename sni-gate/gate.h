@@ -32,10 +32,14 @@ struct gate *gate_new(const struct gate_parts *parts);
  * or a negative UV_E*. */
 int gate_listen(struct gate *gate, int descriptor, uint16_t port);
 
-/* Accepts no more: closes the listeners. Safe to call twice. */
+/* Accepts no more: closes the listeners, which another process may have open too. Safe to call
+ * twice. */
 void gate_stop(struct gate *gate);
 
-/* Closes every connection, as GATE_END_SHUTDOWN. */
+/* Accepts those who wait to be, then stops: whoever has connected is served. */
+void gate_accept_last(struct gate *gate);
+
+/* Closes every connection, as GATE_END_DRAINED. */
 void gate_close_all(struct gate *gate);
 
 /* Connections of which the sink has not been told; within the sink's call, without the one it is

@@ -506,7 +506,7 @@ bool session_start(struct session_context *context, int descriptor,
 
 void session_shut_down(struct session *session)
 {
-    end(session, session->state == REFUSING ? GATE_END_REFUSED : GATE_END_SHUTDOWN);
+    end(session, session->state == REFUSING ? GATE_END_REFUSED : GATE_END_DRAINED);
 }
 
 void session_report_turned_away(const struct session_context *context,

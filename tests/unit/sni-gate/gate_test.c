@@ -425,7 +425,7 @@ static void shutdown_closes_what_is_open(void **state)
     gate_stop(fixture->gate);
     assert_int_equal(gate_connection_count(fixture->gate), 1);
     gate_close_all(fixture->gate);
-    expect_event(fixture, REASON_ALLOWED, GATE_END_SHUTDOWN);
+    expect_event(fixture, REASON_ALLOWED, GATE_END_DRAINED);
     while (await_bytes(&fixture->loop, fixture->server, &byte, 1) > 0)
         continue;
     int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
