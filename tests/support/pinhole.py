@@ -95,9 +95,10 @@ class Pinhole:
     """A running `pinhole serve`. Ports are free ones unless told otherwise; the log is read as JSON."""
 
     def __init__(self, policy, upstream_dns=None, *, dns=("127.0.0.1:0",), tls=("127.0.0.1:0",), gate_port=443,
-                 workers=2, arguments=(), environment=None, prefix=(), log_format="json", reads_log=True):
+                 workers=2, arguments=(), environment=None, prefix=(), log_format="json", reads_log=True,
+                 lame_duck=0, drain=0):
         command = [*prefix, PINHOLE, "serve", "--db", getattr(policy, "path", policy), "--workers", workers,
-                   "--log-format", log_format, *arguments]
+                   "--log-format", log_format, "--lame-duck-seconds", lame_duck, "--drain-seconds", drain, *arguments]
         for listen in dns:
             command += ["--dns-listen", listen]
         for listen in tls:
