@@ -1,6 +1,7 @@
 """--take-over: the next process gets the listening sockets, with all that waits in them."""
 import array
 import os
+import pathlib
 import signal
 import socket
 import stat
@@ -88,6 +89,12 @@ def take_sockets(connection):
     return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
 
+def open_files(pinhole):
+    """What its descriptors lead to."""
+    folder = pathlib.Path(f"/proc/{pinhole.process.pid}/fd")
+    return {os.readlink(entry) for entry in folder.iterdir() if entry.is_symlink()}
+
+
 @pytest.mark.quick
 def test_next_process_serves_and_the_one_before_ends(site):
     before = site.start()
@@ -134,12 +141,17 @@ def test_what_waits_in_the_queues_is_served(site):
 
 @pytest.mark.quick
 def test_sockets_carry_what_came_meanwhile(site):
-    """The same, without a race: nobody reads the sockets between the two processes."""
+    """The same, without a race: nobody reads the sockets any more, though the process before has a connection."""
     before = site.start(workers=1)
+    held = before.connect()
+    held.sendall(HELLO)
+    assert read_exactly(held, 1) == ANSWER[:1]
     with talk_to(site.path) as connection:
         taken = take_sockets(connection)
+        files = {f"socket:[{os.fstat(one.fileno()).st_ino}]" for one in taken}
+        assert files <= open_files(before)
         connection.send(READY)
-        before.wait()
+        eventually(lambda: not files & open_files(before), 10, "the process before has closed the sockets")
     listeners = [one for one in taken if one.type == socket.SOCK_STREAM]
     udp, = [one for one in taken if one.type == socket.SOCK_DGRAM]
     gate, = [one for one in listeners if one.getsockname() == before.gate]
@@ -152,6 +164,10 @@ def test_sockets_carry_what_came_meanwhile(site):
             assert read_exactly(accepted, len(HELLO)) == HELLO
         udp.setblocking(True)
         assert udp.recv(100) == b"a question"
+    with held:
+        held.shutdown(socket.SHUT_WR)
+        assert read_to_end(held).data == ANSWER[1:]
+    before.wait()
     for one in taken:
         one.close()
 
