@@ -234,7 +234,7 @@ static bool receive_some(struct take_over *take_over, uint32_t *ret_total, struc
 
 static bool receive_all(struct take_over *take_over, struct fault *fault)
 {
-    uint32_t total;
+    uint32_t total = 0;
     take_over->descriptor = calloc(LISTENING_SOCKETS_MAX, sizeof(*take_over->descriptor));
     if (take_over->descriptor == NULL)
         return can_not(fault, "out of memory");
