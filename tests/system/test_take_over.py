@@ -229,7 +229,7 @@ def test_steady_load_has_no_failure(site):
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("workers", [(3, 1), (1, 4)], ids=["fewer", "more"])
+@pytest.mark.parametrize("workers", [(3, 1), (1, 4), (50, 2)], ids=["fewer", "more", "many"])
 def test_worker_counts_may_differ(site, workers):
     before = site.start(workers=workers[0])
     after = site.take_over(before, workers=workers[1])
