@@ -1,32 +1,37 @@
-/* app/command_serve.c - pinhole serve: claims the sockets, starts the threads, waits for a signal,
- * stops them. */
+/* app/command_serve.c - pinhole serve: comes by the sockets, starts the threads, waits until it is
+ * to end, lets the connections finish, stops the threads. */
 #include "app/commands.h"
+#include "app/control.h"
 #include "app/gate_ranges.h"
 #include "app/listeners.h"
 #include "app/log_thread.h"
 #include "app/policy_thread.h"
+#include "app/take_over.h"
 #include "app/worker.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "net/socket.h"
 #include "sni-gate/client_limits.h"
 
-#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Everything that runs, in the order in which it was started. */
 struct server {
     struct options options; /* with real ports */
     struct own_endpoints own;
+    struct control control;
+    struct take_over take_over; /* what came from the process before */
+    struct listening_sockets sockets;
     struct log_thread *log;
     struct event_log control_log;
     struct policy_thread *policy;
     struct worker *worker[OPTIONS_WORKERS_MAX];
     uint32_t worker_count;
     struct client_limits *limits;
-    sigset_t stop_signals;
+    atomic_bool is_ready; /* for new clients: until it is told to stop */
 };
 
 /* Rings of the log: one a worker, then one each for the other threads that log. */
@@ -44,11 +49,14 @@ static bool start_workers(struct server *server, struct fault *fault)
 {
     struct worker_setup setup = { .options = &server->options,
                                   .feed = policy_thread_feed(server->policy),
+                                  .sockets = &server->sockets,
                                   .log = server->log,
                                   .record = policy_thread_record(server->policy),
                                   .own = server->own.endpoint,
                                   .own_count = server->own.count,
                                   .limits = server->limits };
+    if (!listening_sockets_bind_rest(&server->sockets, &server->options, fault))
+        return false;
     for (uint32_t i = 0; i < server->options.workers; i++) {
         server->worker[i] = worker_new(&setup, i, fault);
         if (server->worker[i] == NULL)
@@ -69,11 +77,24 @@ static bool has_gate_key(const struct server *server, struct fault *fault)
     return has_key;
 }
 
+/* Takes sockets over where it is to, and makes sure that the rest can be had. */
+static bool come_by_sockets(struct server *server, struct fault *fault)
+{
+    struct take_over *take_over = &server->take_over;
+    if (!listening_sockets_init(&server->sockets, fault) ||
+        (server->options.takes_over && !take_over_receive(server->options.db, take_over, fault)))
+        return false;
+    listening_sockets_adopt(&server->sockets, &server->options, take_over->descriptor,
+                            take_over->count);
+    return listeners_claim(&server->options, &server->sockets, fault) &&
+           listeners_check_upstream(&server->options, fault);
+}
+
 static bool start(struct server *server, struct fault *fault)
 {
     uint32_t workers = server->options.workers;
-    if (!listeners_claim(&server->options, fault) ||
-        !listeners_check_upstream(&server->options, fault))
+    if (!control_init(&server->control, &server->control_log, fault) ||
+        !come_by_sockets(server, fault))
         return false;
     own_endpoints_collect(&server->options, &server->own);
     server->log = log_thread_start(workers + OTHER_RINGS, server->options.log_format, fault);
@@ -90,19 +111,6 @@ static bool start(struct server *server, struct fault *fault)
     server->policy = policy_thread_new(&setup, fault);
     return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
            policy_thread_start(server->policy, fault);
-}
-
-/* Workers that were never started are freed all the same. */
-static void stop(struct server *server)
-{
-    policy_thread_stop(server->policy);
-    for (uint32_t i = 0; i < server->worker_count; i++)
-        worker_stop(server->worker[i]);
-    for (uint32_t i = 0; i < server->worker_count; i++)
-        worker_free(server->worker[i]);
-    policy_thread_free(server->policy);
-    client_limits_free(server->limits);
-    log_thread_stop(server->log);
 }
 
 /* The one line that says it is ready, with the real ports. */
@@ -131,36 +139,15 @@ static void print_ready(const struct server *server)
     (void)fflush(stdout);
 }
 
-static void on_second_signal(int signal_number)
+static void log_fault(struct server *server, const char *event, const struct fault *fault)
 {
-    (void)signal_number;
-    _exit(1);
-}
-
-/* Blocks the signals that stop the process, in every thread to come; nothing dies of a closed pipe.
- */
-static void block_signals(struct server *server)
-{
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)sigemptyset(&server->stop_signals);
-    (void)sigaddset(&server->stop_signals, SIGTERM);
-    (void)sigaddset(&server->stop_signals, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &server->stop_signals, NULL);
-}
-
-static void wait_for_signal(struct server *server)
-{
-    struct sigaction action = { .sa_handler = on_second_signal };
-    int signal_number = 0;
-    (void)sigwait(&server->stop_signals, &signal_number);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)pthread_sigmask(SIG_UNBLOCK, &server->stop_signals, NULL);
-    struct log_record *record = event_log_start(&server->control_log, "stopping");
-    if (record != NULL) {
-        log_record_text(record, "signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
-        event_log_send(&server->control_log);
-    }
+    struct log_record *record = event_log_start(&server->control_log, event);
+    if (record == NULL)
+        return;
+    log_record_text(record, "what", fault->what);
+    log_record_text(record, "where", fault->where);
+    log_record_text(record, "remedy", fault->remedy);
+    event_log_send(&server->control_log);
 }
 
 /* A connection through the gate takes two descriptors; the rest of the process needs some. */
@@ -183,6 +170,112 @@ static void log_started(struct server *server, uint64_t descriptor_limit)
     event_log_send(&server->control_log);
 }
 
+static void log_taken_over(struct server *server)
+{
+    struct log_record *record = event_log_start(&server->control_log, "taken_over");
+    if (record == NULL)
+        return;
+    log_record_number(record, "sockets", server->take_over.count);
+    if (server->take_over.connection >= 0) /* else nobody ran */
+        log_record_number(record, "from_pid", server->take_over.from.process);
+    event_log_send(&server->control_log);
+}
+
+/* The process before stops to read the sockets when it is told that they are read here; only then
+ * may the next one find this process in its place. */
+static void settle(struct server *server)
+{
+    struct fault fault = { 0 };
+    bool has_taken_over = server->take_over.count > 0;
+    if (server->options.takes_over)
+        log_taken_over(server);
+    take_over_ready(&server->take_over);
+    take_over_release(&server->take_over);
+    server->control.offer =
+        take_over_offer_new(server->options.db, &server->sockets, has_taken_over, &fault);
+    if (server->control.offer == NULL)
+        log_fault(server, "take_over_not_offered", &fault);
+    atomic_store(&server->is_ready, true);
+}
+
+static void log_stopping(struct server *server)
+{
+    struct log_record *record = event_log_start(&server->control_log, "stopping");
+    if (record == NULL)
+        return;
+    log_record_text(record, "signal",
+                    server->control.signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+    log_record_number(record, "lame_duck_seconds", server->options.lame_duck_seconds);
+    log_record_number(record, "drain_seconds", server->options.drain_seconds);
+    event_log_send(&server->control_log);
+}
+
+static int64_t after_seconds(uint32_t seconds)
+{
+    return clock_monotonic_ms() + (int64_t)seconds * 1000;
+}
+
+/* Serves until nobody comes to this process any more. A process that takes over may do so in the
+ * lame-duck time too, and ends it. Returns how it came about. */
+static enum control_event serve(struct server *server)
+{
+    enum control_event event = control_wait(&server->control, CONTROL_FOREVER);
+    atomic_store(&server->is_ready, false);
+    if (event == CONTROL_SIGNAL) {
+        log_stopping(server);
+        event = control_wait(&server->control, after_seconds(server->options.lame_duck_seconds));
+    }
+    control_withdraw_offer(&server->control);
+    return event;
+}
+
+/* Gives connections the time to finish, but does not wait where there is none. */
+static void drain(struct server *server, bool is_handed_over)
+{
+    struct worker_drain how = { is_handed_over, server->control.drained };
+    server->control.worker_count = server->worker_count;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        worker_drain(server->worker[i], &how);
+    (void)control_wait(&server->control, after_seconds(server->options.drain_seconds));
+}
+
+static void log_drained(struct server *server, const struct worker_drained *sum)
+{
+    struct log_record *record = event_log_start(&server->control_log, "drained");
+    if (record == NULL)
+        return;
+    log_record_number(record, "finished", (int64_t)(sum->open_count - sum->closed_count));
+    log_record_number(record, "closed", (int64_t)sum->closed_count);
+    event_log_send(&server->control_log);
+}
+
+static void end_workers(struct server *server)
+{
+    struct worker_drained sum = { 0 };
+    policy_thread_stop(server->policy); /* it speaks to the workers */
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        worker_stop(server->worker[i]);
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        struct worker_drained drained = worker_join(server->worker[i]);
+        sum.open_count += drained.open_count;
+        sum.closed_count += drained.closed_count;
+    }
+    log_drained(server, &sum);
+}
+
+static void stop(struct server *server)
+{
+    policy_thread_stop(server->policy);
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        worker_free(server->worker[i]);
+    policy_thread_free(server->policy);
+    client_limits_free(server->limits);
+    log_thread_stop(server->log);
+    take_over_release(&server->take_over);
+    listening_sockets_release(&server->sockets);
+    control_release(&server->control);
+}
+
 int command_serve(const struct options *options, struct fault *fault)
 {
     struct server *server = calloc(1, sizeof(*server));
@@ -191,15 +284,17 @@ int command_serve(const struct options *options, struct fault *fault)
         return -1;
     }
     server->options = *options;
-    block_signals(server);
     fault_what(fault, "out of memory");
+    server->take_over.connection = -1;
     uint64_t descriptor_limit = socket_raise_descriptor_limit();
     server->limits = client_limits_new(connections_for(descriptor_limit, options->workers));
     bool is_up = server->limits != NULL && start(server, fault);
     if (is_up) {
         log_started(server, descriptor_limit);
+        settle(server);
         print_ready(server);
-        wait_for_signal(server);
+        drain(server, serve(server) == CONTROL_TAKEN_OVER);
+        end_workers(server);
     }
     stop(server);
     free(server);

@@ -34,15 +34,20 @@ static bool check_all_different(const struct options *options, struct fault *fau
     return true;
 }
 
-bool listeners_claim(struct options *options, struct fault *fault)
+bool listeners_claim(struct options *options, const struct listening_sockets *taken_over,
+                     struct fault *fault)
 {
     if (!check_all_different(options, fault))
         return false;
-    for (uint32_t i = 0; i < options->dns_listen_count; i++)
-        if (!socket_claim(&options->dns_listen[i], true, fault))
+    for (uint32_t i = 0; i < options->dns_listen_count; i++) {
+        bool is_claimed = listening_sockets_have(taken_over, SOCKET_USE_DNS_UDP, i) &&
+                          listening_sockets_have(taken_over, SOCKET_USE_DNS_TCP, i);
+        if (!is_claimed && !socket_claim(&options->dns_listen[i], true, fault))
             return false;
+    }
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
-        if (!socket_claim(&options->tls_listen[i].endpoint, false, fault))
+        if (!listening_sockets_have(taken_over, SOCKET_USE_GATE, i) &&
+            !socket_claim(&options->tls_listen[i].endpoint, false, fault))
             return false;
     return true;
 }

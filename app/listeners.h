@@ -1,6 +1,7 @@
 /* app/listeners.h - the process's own endpoints: claimed at the start, and known so that nothing
  * loops through them. */
 #pragma once
+#include "app/listening_sockets.h"
 #include "app/options.h"
 
 enum { OWN_ENDPOINTS_MAX = 2 * OPTIONS_LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX };
@@ -10,9 +11,10 @@ struct own_endpoints {
     uint32_t count;
 };
 
-/* Makes sure that no other process listens on any of the options' endpoints, and gives those with
- * port 0 a real one. False with a fault. */
-bool listeners_claim(struct options *options, struct fault *fault);
+/* Makes sure that no other process listens on any of the options' endpoints but those that sockets
+ * were taken over for, and gives those with port 0 a real one. False with a fault. */
+bool listeners_claim(struct options *options, const struct listening_sockets *taken_over,
+                     struct fault *fault);
 
 /* False with a fault if an upstream DNS server is one of Pinhole's own listeners: it would ask
  * itself for ever. */

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LAME_DUCK_SECONDS = 5, DRAIN_SECONDS = 20 };
+
 /* Each takes one value; false where it can't be read, or there are too many. */
 typedef bool (*option_fn)(struct options *options, const char *value);
 
@@ -94,6 +96,23 @@ static bool set_workers(struct options *options, const char *value)
     return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
 }
 
+static bool set_lame_duck_seconds(struct options *options, const char *value)
+{
+    return parse_number(value, 0, OPTIONS_SECONDS_MAX, &options->lame_duck_seconds);
+}
+
+static bool set_drain_seconds(struct options *options, const char *value)
+{
+    return parse_number(value, 0, OPTIONS_SECONDS_MAX, &options->drain_seconds);
+}
+
+static bool set_take_over(struct options *options, const char *value)
+{
+    (void)value;
+    options->takes_over = true;
+    return true;
+}
+
 static bool set_log_format(struct options *options, const char *value)
 {
     options->log_format = strcmp(value, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
@@ -140,6 +159,12 @@ static const struct option {
     { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE, add_upstream_dns,
       "where the gate looks up real addresses (default: the system's resolv.conf)" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
+    { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
+      "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },
+    { "--drain-seconds", "N", false, COMMAND_SERVE, set_drain_seconds,
+      "how long connections then have to finish (default 20)" },
+    { "--take-over", NULL, false, COMMAND_SERVE, set_take_over,
+      "take the listening sockets over from the process that runs with this policy file" },
     { "--log-format", "text|json", false, COMMAND_SERVE, set_log_format,
       "lines on standard error (default: text on a terminal, else json)" },
     { "--from", "ADDR", false, COMMAND_EXPLAIN, set_from,
@@ -354,8 +379,10 @@ bool options_read(enum command command, char **arguments, struct options *ret_op
                   struct fault *fault)
 {
     bool is_given[OPTION_COUNT] = { false };
-    struct options options = { .log_format =
-                                   isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON };
+    bool is_terminal = isatty(STDERR_FILENO);
+    struct options options = { .log_format = is_terminal ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON,
+                               .lame_duck_seconds = is_terminal ? 0 : LAME_DUCK_SECONDS,
+                               .drain_seconds = DRAIN_SECONDS };
     if (!read_arguments(command, arguments, &options, is_given, fault) ||
         !read_variables(command, &options, is_given, fault) ||
         !check_gate_addresses(&options, fault) || !check_proxies(command, &options, fault) ||

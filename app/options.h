@@ -10,7 +10,8 @@ enum {
     OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
     OPTIONS_DNS_SERVERS_MAX = 8,
     OPTIONS_PROXIES_MAX = 64,
-    OPTIONS_WORKERS_MAX = 256
+    OPTIONS_WORKERS_MAX = 256,
+    OPTIONS_SECONDS_MAX = 86400
 };
 
 enum log_format { LOG_FORMAT_JSON = 0, LOG_FORMAT_TEXT };
@@ -34,6 +35,8 @@ struct options {
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
     uint32_t workers;
+    uint32_t lame_duck_seconds, drain_seconds;
+    bool takes_over;
     enum log_format log_format;
     bool as_json;
     struct ip_address from;

@@ -125,16 +125,18 @@ static void note_fresh(struct policy_thread *thread)
         event_log_send(&thread->log);
 }
 
-/* Takes over what `next` owns. */
+/* Takes over what `next` owns. The log speaks of what is in force. */
 static void publish(struct policy_thread *thread, struct policy_source_next *next)
 {
-    log_loaded(thread, next->policy, next->is_whole);
-    log_unreadable_rows(thread);
+    struct policy *policy = policy_ref(next->policy);
     if (next->touches_all)
         free(next->touched.id);
     record_thread_refresh(thread->record, next->policy, next->touches_all ? NULL : &next->touched);
     policy_feed_publish(&thread->feed, next->policy);
     thread->published(thread->published_context);
+    log_loaded(thread, policy, next->is_whole);
+    log_unreadable_rows(thread);
+    policy_unref(policy);
 }
 
 static void look(struct policy_thread *thread, bool is_replaced)

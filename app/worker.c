@@ -15,23 +15,24 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { REPORT_EVERY_MS = 1000 };
+enum { REPORT_EVERY_MS = 1000, DRAIN_LOOK_EVERY_MS = 20 };
 
 struct worker {
     pthread_t thread;
-    bool is_started;
+    bool is_started, has_ended;
     uv_loop_t loop;
     bool has_loop;
     struct mailbox *mailbox;
-    uv_timer_t report_timer;
-    bool has_report_timer;
+    uv_timer_t report_timer, drain_timer;
+    bool has_timers;
     struct observer observer;
     struct policy_view view;
     struct resolver resolver;
-    struct udp_server *udp[OPTIONS_LISTENERS_MAX];
-    struct tcp_server *tcp[OPTIONS_LISTENERS_MAX];
-    uint32_t dns_count;
+    struct udp_server **udp; /* owned, as is the next */
+    struct tcp_server **tcp;
+    uint32_t udp_count, tcp_count;
     struct poller *poller;
     struct dns_channel *channel;
     struct existence *existence;
@@ -39,6 +40,8 @@ struct worker {
     struct address_memory *memory;
     struct upstream upstream;
     struct gate *gate;
+    struct worker_drain drain;
+    struct worker_drained drained; /* the thread's until it was joined */
 };
 
 static void on_report_timer(uv_timer_t *timer)
@@ -54,27 +57,52 @@ static bool start_loop(struct worker *worker)
         return false;
     worker->has_loop = true;
     (void)uv_timer_init(&worker->loop, &worker->report_timer); /* always succeeds */
-    worker->has_report_timer = true;
-    worker->report_timer.data = worker;
+    (void)uv_timer_init(&worker->loop, &worker->drain_timer);
+    worker->has_timers = true;
+    worker->report_timer.data = worker->drain_timer.data = worker;
     (void)uv_timer_start(&worker->report_timer, on_report_timer, REPORT_EVERY_MS, REPORT_EVERY_MS);
     worker->mailbox = mailbox_new(&worker->loop);
     worker->poller = poller_new(&worker->loop, &error);
     return worker->mailbox != NULL && worker->poller != NULL;
 }
 
-static bool start_dns(struct worker *worker, const struct endpoint *endpoint, struct fault *fault)
+/* Starts to read one of its sockets. */
+static bool start_reading(struct worker *worker, const struct listening_socket *socket,
+                          const struct options *options)
 {
-    int error, udp, tcp;
-    uint32_t at = worker->dns_count++;
-    udp = socket_bind_udp(endpoint, fault);
-    if (udp < 0)
+    int error;
+    const struct tls_listener *tls = &options->tls_listen[socket->listener];
+    const struct gate_listener gate = { socket->descriptor, tls->client_port, tls->is_for_proxies };
+    switch (socket->use) {
+    case SOCKET_USE_DNS_UDP:
+        worker->udp[worker->udp_count] =
+            udp_server_new(&worker->loop, socket->descriptor, &worker->resolver, &error);
+        return worker->udp[worker->udp_count++] != NULL;
+    case SOCKET_USE_DNS_TCP:
+        worker->tcp[worker->tcp_count] =
+            tcp_server_new(&worker->loop, socket->descriptor, &worker->resolver, &error);
+        return worker->tcp[worker->tcp_count++] != NULL;
+    case SOCKET_USE_GATE:
+        return gate_listen(worker->gate, &gate) == 0;
+    case SOCKET_USE_NONE:
+        break;
+    }
+    return false;
+}
+
+static bool start_reading_all(struct worker *worker, const struct worker_setup *setup,
+                              uint32_t index)
+{
+    const struct listening_sockets *sockets = setup->sockets;
+    bool is_up = true;
+    worker->udp = calloc(sockets->count, sizeof(struct udp_server *));
+    worker->tcp = calloc(sockets->count, sizeof(struct tcp_server *));
+    if (worker->udp == NULL || worker->tcp == NULL)
         return false;
-    worker->udp[at] = udp_server_new(&worker->loop, udp, &worker->resolver, &error);
-    tcp = worker->udp[at] != NULL ? socket_listen_tcp(endpoint, fault) : -1;
-    if (tcp < 0)
-        return false;
-    worker->tcp[at] = tcp_server_new(&worker->loop, tcp, &worker->resolver, &error);
-    return worker->tcp[at] != NULL;
+    for (uint32_t i = 0; is_up && i < sockets->count; i++)
+        if (sockets->socket[i].worker == index)
+            is_up = start_reading(worker, &sockets->socket[i], setup->options);
+    return is_up;
 }
 
 /* The upstream DNS, which resolver and gate share. */
@@ -93,7 +121,7 @@ static bool start_channel(struct worker *worker, const struct options *options, 
     return true;
 }
 
-static bool start_gate(struct worker *worker, const struct worker_setup *setup, struct fault *fault)
+static bool start_gate(struct worker *worker, const struct worker_setup *setup)
 {
     const struct options *options = setup->options;
     worker->upstream = (struct upstream){ .loop = &worker->loop,
@@ -116,14 +144,6 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup, 
                                 .proxy_count = options->proxy_count,
                                 .sink = { &worker->observer, observer_connection_ended } };
     worker->gate = gate_new(&parts);
-    for (uint32_t i = 0; worker->gate != NULL && i < options->tls_listen_count; i++) {
-        const struct tls_listener *tls = &options->tls_listen[i];
-        struct gate_listener listener = { .descriptor = socket_listen_tcp(&tls->endpoint, fault),
-                                          .port = tls->client_port,
-                                          .is_for_proxies = tls->is_for_proxies };
-        if (listener.descriptor < 0 || gate_listen(worker->gate, &listener) < 0)
-            return false;
-    }
     return worker->gate != NULL;
 }
 
@@ -141,23 +161,28 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     bool is_up = observer_init(&worker->observer, &parts) && start_loop(worker);
     resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
                   (struct resolver_sink){ &worker->observer, observer_query_denied });
-    is_up = is_up && start_channel(worker, setup->options, fault);
-    for (uint32_t i = 0; is_up && i < setup->options->dns_listen_count; i++)
-        is_up = start_dns(worker, &setup->options->dns_listen[i], fault);
-    if (is_up && start_gate(worker, setup, fault))
+    if (is_up && start_channel(worker, setup->options, fault) && start_gate(worker, setup) &&
+        start_reading_all(worker, setup, index))
         return worker;
     worker_free(worker);
     return NULL;
+}
+
+static void end_udp(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->udp_count; i++)
+        udp_server_free(worker->udp[i]);
+    worker->udp_count = 0;
 }
 
 /* Ends everything on the loop, which then runs out of handles. */
 static void end_everything(void *context)
 {
     struct worker *worker = context;
-    for (uint32_t i = 0; i < worker->dns_count; i++) {
-        udp_server_free(worker->udp[i]);
+    end_udp(worker);
+    for (uint32_t i = 0; i < worker->tcp_count; i++)
         tcp_server_free(worker->tcp[i]);
-    }
+    worker->drained.closed_count = worker->gate != NULL ? gate_connection_count(worker->gate) : 0;
     gate_free(worker->gate);
     existence_free(worker->existence);
     name_cache_free(worker->names);
@@ -165,8 +190,58 @@ static void end_everything(void *context)
     dns_channel_free(worker->channel);
     poller_free(worker->poller);
     mailbox_free(worker->mailbox);
-    if (worker->has_report_timer)
+    if (worker->has_timers) {
         uv_close((uv_handle_t *)&worker->report_timer, NULL);
+        uv_close((uv_handle_t *)&worker->drain_timer, NULL);
+    }
+}
+
+/* Draining */
+
+static bool has_connections(const struct worker *worker)
+{
+    size_t count = gate_connection_count(worker->gate);
+    for (uint32_t i = 0; i < worker->tcp_count; i++)
+        count += tcp_server_connection_count(worker->tcp[i]);
+    return count > 0;
+}
+
+/* A look now and then is cheaper than being told of each connection's end by all who have some. */
+static void look_whether_drained(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    const uint64_t one = 1;
+    if (worker->drain.is_handed_over && worker->resolver.waiting_count == 0)
+        end_udp(worker); /* no late answer has to leave from there */
+    else if (worker->drain.is_handed_over)
+        return;
+    if (has_connections(worker))
+        return;
+    (void)uv_timer_stop(timer);
+    if (write(worker->drain.drained, &one, sizeof(one)) < 0)
+        abort(); /* an eventfd takes any such number */
+}
+
+static void start_draining(void *context)
+{
+    struct worker *worker = context;
+    for (uint32_t i = 0; i < worker->tcp_count; i++)
+        tcp_server_stop_accepting(worker->tcp[i], !worker->drain.is_handed_over);
+    for (uint32_t i = 0; worker->drain.is_handed_over && i < worker->udp_count; i++)
+        udp_server_stop_reading(worker->udp[i]);
+    if (worker->drain.is_handed_over)
+        gate_stop(worker->gate);
+    else
+        gate_accept_last(worker->gate);
+    worker->drained.open_count = gate_connection_count(worker->gate);
+    (void)uv_timer_start(&worker->drain_timer, look_whether_drained, 0, DRAIN_LOOK_EVERY_MS);
+}
+
+void worker_drain(struct worker *worker, const struct worker_drain *how)
+{
+    worker->drain = *how; /* the thread has it by the letter */
+    if (!mailbox_post(worker->mailbox, start_draining, worker))
+        abort(); /* as worker_stop() */
 }
 
 static void *run(void *context)
@@ -202,19 +277,30 @@ void worker_stop(struct worker *worker)
         abort(); /* out of memory: the process is about to end, and must not hang instead */
 }
 
+struct worker_drained worker_join(struct worker *worker)
+{
+    (void)pthread_join(worker->thread, NULL);
+    worker->has_ended = true;
+    return worker->drained;
+}
+
 void worker_free(struct worker *worker)
 {
     if (worker == NULL)
         return;
-    if (worker->is_started)
-        (void)pthread_join(worker->thread, NULL);
-    else
+    if (!worker->is_started)
         end_everything(worker);
+    else if (!worker->has_ended) {
+        worker_stop(worker);
+        (void)worker_join(worker);
+    }
     if (worker->has_loop) {
         (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&worker->loop); /* nothing is left on it */
     }
     policy_view_release(&worker->view);
     observer_release(&worker->observer);
+    free(worker->udp);
+    free(worker->tcp);
     free(worker);
 }

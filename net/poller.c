@@ -112,14 +112,20 @@ static void drop_pending_events(const struct socket_watch *watch)
             poller->events[i].data.fd = -1;
 }
 
+void socket_watch_close_shared(struct socket_watch *watch)
+{
+    if (watch->descriptor >= 0 && watch->poller != NULL) /* it is in the set, and leaves it */
+        (void)epoll_ctl(watch->poller->set, EPOLL_CTL_DEL, watch->descriptor, NULL);
+    socket_watch_close(watch);
+}
+
 void socket_watch_close(struct socket_watch *watch)
 {
     if (watch->descriptor < 0 || watch->poller == NULL)
         return;
     drop_pending_events(watch);
     watch->poller->watches[watch->descriptor] = NULL;
-    (void)close(
-        watch->descriptor); /* leaves the set by itself: nobody duplicates our descriptors */
+    (void)close(watch->descriptor); /* leaves the set by itself: nobody else has it open */
     watch->descriptor = -1;
     watch->poller = NULL;
 }

@@ -38,3 +38,6 @@ void socket_watch_close(struct socket_watch *watch);
 /* Moves a started watch, with its descriptor, to other memory; `from` is then as if it was closed.
  * No system call. */
 void socket_watch_move(struct socket_watch *from, struct socket_watch *to);
+/* The same for a descriptor that another process may have open too, whose close() therefore takes
+ * it out of no set. */
+void socket_watch_close_shared(struct socket_watch *watch);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -129,6 +130,32 @@ bool socket_claim(struct endpoint *endpoint, bool with_udp, struct fault *fault)
     }
     describe(endpoint, fault);
     return false;
+}
+
+static bool has_option(int descriptor, int option, int wanted)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return getsockopt(descriptor, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+}
+
+enum socket_role socket_role(int descriptor, struct endpoint *ret_endpoint)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || (flags & O_NONBLOCK) == 0 ||
+        getsockname(descriptor, (struct sockaddr *)&address, &size) != 0)
+        return SOCKET_ROLE_NONE;
+    struct endpoint endpoint = endpoint_from_sockaddr((struct sockaddr *)&address);
+    bool is_udp = has_option(descriptor, SO_TYPE, SOCK_DGRAM) &&
+                  has_option(descriptor, SO_PROTOCOL, IPPROTO_UDP);
+    bool is_listener =
+        has_option(descriptor, SO_TYPE, SOCK_STREAM) && has_option(descriptor, SO_ACCEPTCONN, 1);
+    if (endpoint.address.family == 0 || (!is_udp && !is_listener))
+        return SOCKET_ROLE_NONE;
+    *ret_endpoint = endpoint;
+    return is_udp ? SOCKET_ROLE_UDP : SOCKET_ROLE_LISTENER;
 }
 
 bool socket_address_is_local(const struct ip_address *address)

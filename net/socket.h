@@ -17,6 +17,13 @@ int socket_listen_tcp(const struct endpoint *endpoint, struct fault *fault);
  * fault. */
 bool socket_claim(struct endpoint *endpoint, bool with_udp, struct fault *fault);
 
+/* What an open socket is for. */
+enum socket_role { SOCKET_ROLE_NONE = 0, SOCKET_ROLE_UDP, SOCKET_ROLE_LISTENER };
+
+/* SOCKET_ROLE_NONE, with `*ret_endpoint` untouched, for what is neither a non-blocking UDP socket
+ * nor a non-blocking TCP socket that listens. */
+enum socket_role socket_role(int descriptor, struct endpoint *ret_endpoint);
+
 /* True when `address` is one of this machine's. */
 bool socket_address_is_local(const struct ip_address *address);
 

@@ -58,17 +58,32 @@ void tcp_connection_close(struct tcp_connection *connection)
     uv_close((uv_handle_t *)&connection->idle, on_handle_closed);
 }
 
+static void put_idle_off(struct tcp_connection *connection);
+
+/* The short time of a connection that is ending may be over before a look-up is, which has a limit
+ * of its own. */
 static void on_idle(uv_timer_t *timer)
 {
-    tcp_connection_close(timer->data);
+    struct tcp_connection *connection = timer->data;
+    if (connection->is_ending && connection->late_count > 0 && !connection->is_writing)
+        put_idle_off(connection);
+    else
+        tcp_connection_close(connection);
 }
 
 /* Only whole answers that the client took put the end off, so that neither a byte now and then nor
  * a client that does not read holds a connection. */
 static void put_idle_off(struct tcp_connection *connection)
 {
-    (void)uv_timer_start(&connection->idle, on_idle, RESOLVER_TCP_IDLE_MS,
-                         0); /* fails only without callback */
+    uint64_t idle_ms = connection->is_ending ? TCP_ENDING_IDLE_MS : RESOLVER_TCP_IDLE_MS;
+    (void)uv_timer_start(&connection->idle, on_idle, idle_ms, 0); /* fails only without callback */
+}
+
+void tcp_connection_end_soon(struct tcp_connection *connection)
+{
+    connection->is_ending = true;
+    if (!is_closing(connection))
+        put_idle_off(connection);
 }
 
 /* What came of a message. */
@@ -285,6 +300,7 @@ struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
     }
     connection->stream.data = connection->idle.data = connection->write.data = connection;
     connection->open_handles = 2;
+    connection->is_ending = false;
     connection->is_reading = connection->is_writing = connection->has_ended = false;
     LIST_INIT(&connection->late);
     connection->late_count = 0;

@@ -21,6 +21,7 @@ struct tcp_connection {
     int open_handles;
     bool is_reading;
     bool is_writing; /* `output` is libuv's to read, and nothing is read from the client */
+    bool is_ending;  /* the server accepts no more: it is not idle for long */
     bool has_ended;  /* the client sends no more, but gets the answers that wait */
     LIST_HEAD(, late_answer) late; /* queries that wait for a look-up, or for room in `output` */
     unsigned late_count;
@@ -37,5 +38,7 @@ struct tcp_connection {
 struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
                                           const struct endpoint *client,
                                           const struct tcp_connection_owner *owner);
+/* From now on it may be idle for TCP_ENDING_IDLE_MS alone. */
+void tcp_connection_end_soon(struct tcp_connection *connection);
 /* Ends it. Safe to call twice. */
 void tcp_connection_close(struct tcp_connection *connection);

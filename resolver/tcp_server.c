@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_A_TURN = 64,   /* then the other sockets of the loop have their turn */
-    ACCEPT_PAUSE_MS = 100, /* when the process or the machine is out of descriptors */
+    ACCEPTS_A_TURN = 64,    /* then the other sockets of the loop have their turn */
+    ACCEPTS_AT_LAST = 4096, /* as many as the kernel keeps waiting */
+    ACCEPT_PAUSE_MS = 100,  /* when the process or the machine is out of descriptors */
     KERNEL_BUFFER_BYTES = 32768,
 };
 
@@ -25,7 +26,7 @@ enum accept_outcome {
 struct tcp_server {
     uv_poll_t listener;
     uv_timer_t pause;
-    int descriptor;
+    int descriptor;      /* -1: accepts no more */
     unsigned open_count; /* our two handles, and the connections: the last one to close frees */
     unsigned connection_count;
     struct tcp_connection *connections;
@@ -161,13 +162,40 @@ struct tcp_server *tcp_server_new(uv_loop_t *loop, int descriptor, struct resolv
     return server;
 }
 
+/* The handle must leave the loop while the descriptor still has its number. */
+static void stop_listening(struct tcp_server *server)
+{
+    if (server->descriptor < 0)
+        return;
+    (void)uv_timer_stop(&server->pause);
+    uv_close((uv_handle_t *)&server->listener, on_handle_closed);
+    close(server->descriptor);
+    server->descriptor = -1;
+}
+
+void tcp_server_stop_accepting(struct tcp_server *server, bool takes_queued)
+{
+    enum accept_outcome outcome = ACCEPT_GO_ON;
+    if (server->descriptor < 0)
+        return;
+    for (int i = 0; takes_queued && outcome == ACCEPT_GO_ON && i < ACCEPTS_AT_LAST; i++)
+        outcome = accept_one(server);
+    stop_listening(server);
+    for (struct tcp_connection *at = server->connections; at != NULL; at = at->next)
+        tcp_connection_end_soon(at);
+}
+
+unsigned tcp_server_connection_count(const struct tcp_server *server)
+{
+    return server->connection_count;
+}
+
 void tcp_server_free(struct tcp_server *server)
 {
     if (server == NULL)
         return;
-    uv_close((uv_handle_t *)&server->listener, on_handle_closed);
+    stop_listening(server);
     uv_close((uv_handle_t *)&server->pause, on_handle_closed);
-    close(server->descriptor);
     for (struct tcp_connection *at = server->connections; at != NULL; at = at->next)
         tcp_connection_close(at);
 }

@@ -12,7 +12,8 @@ enum {
     TCP_CONNECTIONS_PER_CLIENT_MAX = 64, /* of one client address */
     TCP_QUERY_MAX = 4096,                /* a longer message is no query, and ends the connection */
     TCP_UNSENT_ANSWERS_MAX = 16,         /* then nothing more is read until the client has read */
-    TCP_WAITING_MAX = 16,                /* look-ups: then nothing more is read until one ended */
+    TCP_ENDING_IDLE_MS = 1000, /* as RESOLVER_TCP_IDLE_MS, once the server accepts no more */
+    TCP_WAITING_MAX = 16,      /* look-ups: then nothing more is read until one ended */
 };
 
 struct tcp_server;
@@ -22,6 +23,14 @@ struct tcp_server;
  * process ignores SIGPIPE. */
 struct tcp_server *tcp_server_new(uv_loop_t *loop, int descriptor, struct resolver *resolver,
                                   int *ret_error);
+
+/* Accepts no more: closes the listener, which another process may have open too; with
+ * `takes_queued`, once those who wait to be accepted are. Connections go on until their clients
+ * leave, or are idle for TCP_ENDING_IDLE_MS. Safe to call twice. */
+void tcp_server_stop_accepting(struct tcp_server *server, bool takes_queued);
+
+/* Connections that are open. */
+unsigned tcp_server_connection_count(const struct tcp_server *server);
 
 /* Closes the listener and every connection; memory goes with the last close callback, so run the
  * loop until it has none. NULL is fine. */

@@ -297,6 +297,11 @@ struct udp_server *udp_server_new(uv_loop_t *loop, int descriptor, struct resolv
     return server;
 }
 
+void udp_server_stop_reading(struct udp_server *server)
+{
+    (void)uv_poll_stop(&server->poll); /* never fails */
+}
+
 void udp_server_free(struct udp_server *server)
 {
     if (server == NULL)

@@ -13,5 +13,9 @@ struct udp_server;
 struct udp_server *udp_server_new(uv_loop_t *loop, int descriptor, struct resolver *resolver,
                                   int *ret_error);
 
+/* Reads no more queries: those that come, and those that have come, are left to another process
+ * that has the socket open. Late answers still leave from it. */
+void udp_server_stop_reading(struct udp_server *server);
+
 /* Closes the socket; memory goes with its close callback, so run the loop on. NULL is fine. */
 void udp_server_free(struct udp_server *server);

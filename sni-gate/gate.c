@@ -20,6 +20,7 @@ enum { UPKEEP_MS = 1000, GATE_HANDLES = 3 };
 enum {
     ACCEPTS_PER_TURN = 64,
     SAY_NO_BYTES = 4096,
+    ACCEPTS_AT_LAST = 4096,   /* as many as the kernel keeps waiting */
     ACCEPT_NEXT_TURN_MS = 1,  /* not 0: libuv runs a zero timer again in the same turn */
     ACCEPT_SHORTAGE_MS = 100, /* until descriptors or memory may be there again */
 };
@@ -336,9 +337,25 @@ void gate_stop(struct gate *gate)
     uv_timer_stop(&gate->resume);
     while ((listener = LIST_FIRST(&gate->listeners)) != NULL) {
         LIST_REMOVE(listener, listeners);
-        socket_watch_close(&listener->watch);
+        socket_watch_close_shared(&listener->watch);
         free(listener);
     }
+}
+
+/* Bounded, as more may come all the time. */
+static void accept_last(struct listener *listener)
+{
+    enum accept_outcome outcome = ACCEPT_AGAIN;
+    for (int count = 0; count < ACCEPTS_AT_LAST && outcome == ACCEPT_AGAIN; count++)
+        outcome = accept_one(listener);
+}
+
+void gate_accept_last(struct gate *gate)
+{
+    struct listener *listener;
+    LIST_FOREACH(listener, &gate->listeners, listeners)
+    accept_last(listener);
+    gate_stop(gate);
 }
 
 /* Connections */

@@ -42,10 +42,14 @@ struct gate_listener {
 /* 0 or a negative UV_E*. */
 int gate_listen(struct gate *gate, const struct gate_listener *setup);
 
-/* Accepts no more: closes the listeners. Safe to call twice. */
+/* Accepts no more: closes the listeners, which another process may have open too. Safe to call
+ * twice. */
 void gate_stop(struct gate *gate);
 
-/* Closes every connection, as GATE_END_SHUTDOWN. */
+/* Accepts those who wait to be, then stops: whoever has connected is served. */
+void gate_accept_last(struct gate *gate);
+
+/* Closes every connection, as GATE_END_DRAINED. */
 void gate_close_all(struct gate *gate);
 
 /* There is another policy: judges every connection again, some each turn of the loop. */

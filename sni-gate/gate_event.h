@@ -14,11 +14,11 @@ struct policy;
     END(CLOSED, "closed")   /* both sides ended in order */                                        \
     END(CLIENT_RESET, "client_reset")                                                              \
     END(SERVER_RESET, "server_reset")                                                              \
-    END(IDLE, "idle")         /* nothing came for as long as the setting idle_seconds says */      \
-    END(SHED, "shed")         /* it was idle, and others needed its descriptors */                 \
-    END(REVOKED, "revoked")   /* the policy no longer allows it */                                 \
-    END(FAILED, "failed")     /* the network gave it up, or Pinhole ran out of memory */           \
-    END(SHUTDOWN, "shutdown") /* Pinhole stopped */
+    END(IDLE, "idle")       /* nothing came for as long as the setting idle_seconds says */        \
+    END(SHED, "shed")       /* it was idle, and others needed its descriptors */                   \
+    END(REVOKED, "revoked") /* the policy no longer allows it */                                   \
+    END(FAILED, "failed")   /* the network gave it up, or Pinhole ran out of memory */             \
+    END(DRAINED, "drained") /* Pinhole stopped, and it was still open when the time was up */
 
 #define GATE_END_CONSTANT(constant, word) GATE_END_##constant,
 enum gate_end { GATE_END_LIST(GATE_END_CONSTANT) GATE_END_COUNT };

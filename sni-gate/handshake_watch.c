@@ -282,17 +282,18 @@ static enum watch_outcome run(struct handshake_watch *watch)
     return outcome;
 }
 
-enum watch_outcome handshake_watch_start(struct handshake_watch *watch, struct socket_watch *client,
-                                         struct socket_watch *server, struct hello_reader *hello,
-                                         uint32_t client_events)
+enum watch_outcome handshake_watch_start(struct handshake_watch *watch,
+                                         const struct watch_sides *sides,
+                                         struct hello_reader *hello)
 {
     const struct hello_assembler *first = &hello->assembler;
-    *watch = (struct handshake_watch){ .client = client,
-                                       .server = server,
+    *watch = (struct handshake_watch){ .client = sides->client,
+                                       .server = sides->server,
                                        .hello = hello,
                                        .can_write = true,
                                        .reason = REASON_UPSTREAM_MALFORMED };
-    watch->up.events = client_events;
+    watch->up.events = sides->client_events;
+    watch->down.events = sides->server_events;
     enum watch_outcome outcome =
         take_up(watch, first->raw + first->judged_size, first->raw_size - first->judged_size);
     return outcome == WATCH_GOES_ON ? run(watch) : outcome;

@@ -18,6 +18,12 @@ enum watch_outcome {
     WATCH_SERVER_LOST, /* reset or closed before its answer was known */
 };
 
+/* Two connected sockets, and epoll's events that nobody has acted on. */
+struct watch_sides {
+    struct socket_watch *client, *server; /* borrowed */
+    uint32_t client_events, server_events;
+};
+
 /* Bytes on their way from one side to the other. */
 struct watch_way {
     uint8_t *bytes; /* owned */
@@ -42,11 +48,10 @@ struct handshake_watch {
     enum reason reason;
 };
 
-/* Begins with two connected sockets and a hello that was read and allowed. `client_events` are
- * those that nobody has acted on. */
-enum watch_outcome handshake_watch_start(struct handshake_watch *watch, struct socket_watch *client,
-                                         struct socket_watch *server, struct hello_reader *hello,
-                                         uint32_t client_events);
+/* Begins with two connected sockets and a hello that was read and allowed. */
+enum watch_outcome handshake_watch_start(struct handshake_watch *watch,
+                                         const struct watch_sides *sides,
+                                         struct hello_reader *hello);
 
 /* Take note of a side's epoll events and go on. */
 enum watch_outcome handshake_watch_client_ready(struct handshake_watch *watch, uint32_t events);

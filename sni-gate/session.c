@@ -384,11 +384,11 @@ static void watch_server_ready(struct socket_watch *server, uint32_t events)
 
 static void watch_handshake(struct session *session)
 {
-    session->opening->request.server->on_ready = watch_server_ready;
-    act_on_watch(session,
-                 handshake_watch_start(&session->opening->watch, &session->client,
-                                       session->opening->request.server, &session->opening->hello,
-                                       session->opening->client_events));
+    struct session_opening *opening = session->opening;
+    const struct watch_sides sides = { &session->client, opening->request.server,
+                                       opening->client_events, opening->request.server_events };
+    opening->request.server->on_ready = watch_server_ready;
+    act_on_watch(session, handshake_watch_start(&opening->watch, &sides, &opening->hello));
 }
 
 /* RECONNECTING */
@@ -664,7 +664,7 @@ bool session_start(struct session_context *context, int descriptor,
 
 void session_shut_down(struct session *session)
 {
-    session_end(session, session->state == REFUSING ? GATE_END_REFUSED : GATE_END_SHUTDOWN);
+    session_end(session, session->state == REFUSING ? GATE_END_REFUSED : GATE_END_DRAINED);
 }
 
 void session_report_turned_away(const struct session_context *context,

@@ -273,6 +273,7 @@ static void on_attempt_ready(struct socket_watch *watch, uint32_t events)
         drop_attempt(attempt, 0);
         connect_to_next(request);
     } else if ((events & EPOLLOUT) != 0) {
+        request->server_events = events;
         win(request, attempt);
     }
 }

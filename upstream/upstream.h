@@ -78,6 +78,7 @@ struct upstream_request {
     uint8_t next_family; /* to dial; 0: none was dialled yet */
     enum reason failure; /* what to say when no address is left */
     struct upstream_attempt attempts[UPSTREAM_ATTEMPTS_MAX];
+    uint32_t server_events;      /* epoll's, that came when it was connected */
     struct socket_watch *server; /* connected, one of the attempts'; else NULL */
     struct endpoint endpoint;    /* connected, or last dialled; before that, last refused; family 0:
                                     none */

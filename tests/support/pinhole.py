@@ -95,9 +95,12 @@ class Pinhole:
     """A running `pinhole serve`. Ports are free ones unless told otherwise; the log is read as JSON."""
 
     def __init__(self, policy, upstream_dns=None, *, dns=("127.0.0.1:0",), tls=("127.0.0.1:0",), gate_port=443,
-                 workers=2, arguments=(), environment=None, prefix=(), log_format="json", reads_log=True):
+                 workers=2, arguments=(), environment=None, prefix=(), log_format="json", reads_log=True,
+                 lame_duck=0, drain=0):
         command = [*prefix, PINHOLE, "serve", "--db", getattr(policy, "path", policy), "--workers", workers,
                    "--log-format", log_format, *arguments]
+        for flag, seconds in (("--lame-duck-seconds", lame_duck), ("--drain-seconds", drain)):
+            command += [] if seconds is None else [flag, seconds]
         for listen in dns:
             command += ["--dns-listen", listen]
         for listen in tls:
@@ -126,6 +129,11 @@ class Pinhole:
     def connect(self, seconds=20):
         """A TCP connection to the gate."""
         return socket.create_connection(self.gate, Deadline(seconds).left())
+
+    def wait(self, status=0, seconds=30):
+        """Waits until it has ended by itself, with this status. A stop() after that does nothing."""
+        assert self.process.wait(Deadline(seconds).left()) == status, self.log.text()
+        self.kill()
 
     def kill(self):
         if self.process.poll() is None:

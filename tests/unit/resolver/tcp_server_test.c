@@ -16,6 +16,7 @@ struct fixture {
     struct test_resolver test;
     struct tcp_server *server;
     uint16_t port;
+    int listener; /* the server's */
 };
 
 static int fixture_init(void **state)
@@ -28,6 +29,7 @@ static int fixture_init(void **state)
     assert_int_equal(uv_loop_init(&fixture.loop), 0);
     int descriptor = bound_socket(SOCK_STREAM, "127.0.0.1:0");
     fixture.port = socket_endpoint(descriptor).port;
+    fixture.listener = descriptor;
     fixture.server = tcp_server_new(&fixture.loop, descriptor, &fixture.test.resolver, &error);
     assert_non_null(fixture.server);
     *state = &fixture;
@@ -387,6 +389,49 @@ static void trickle_does_not_keep_it_open(void **state)
     close(client);
 }
 
+/* Who has connected is served, by queries to come too; an idle time is short then. */
+static void stops_accepting(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t query[TEST_QUERY_MAX];
+    size_t size = put_framed_query(query, 1);
+    int first = connect_from(fixture, "127.0.0.1");
+    send_all(first, query, size);
+    assert_int_equal(await_answer(fixture, first), 1);
+    int queued = connect_from(fixture, "127.0.0.1");
+    tcp_server_stop_accepting(fixture->server, true);
+    tcp_server_stop_accepting(fixture->server, true);
+    assert_int_equal(tcp_server_connection_count(fixture->server), 2);
+    send_all(first, query, size);
+    assert_int_equal(await_answer(fixture, first), 1);
+    send_all(queued, query, size);
+    assert_int_equal(await_answer(fixture, queued), 1);
+    uint64_t begun_ms = uv_now(&fixture->loop);
+    await_end(fixture, first);
+    await_end(fixture, queued);
+    assert_true(uv_now(&fixture->loop) - begun_ms < RESOLVER_TCP_IDLE_MS);
+    uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    assert_int_equal(tcp_server_connection_count(fixture->server), 0);
+    close(first);
+    close(queued);
+}
+
+/* Another process has the listener open: what comes is left to it. */
+static void leaves_a_shared_listener_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    int shared = dup(fixture->listener);
+    tcp_server_stop_accepting(fixture->server, false);
+    int client = connect_from(fixture, "127.0.0.1");
+    for (int i = 0; i < 10; i++)
+        uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    int accepted = accept4(shared, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(accepted >= 0);
+    close(accepted);
+    close(client);
+    close(shared);
+}
+
 #define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_init, fixture_release)
 static const struct CMUnitTest others[] = {
     ONE(answers_a_query),
@@ -401,6 +446,8 @@ static const struct CMUnitTest others[] = {
     ONE(waits_out_a_lack_of_descriptors),
     ONE(idle_connection_is_closed),
     ONE(trickle_does_not_keep_it_open),
+    ONE(stops_accepting),
+    ONE(leaves_a_shared_listener_alone),
 };
 
 int main(void)

@@ -30,6 +30,7 @@ struct fixture {
     struct gate *gate;
     int server_listener, server; /* the real server; its port is what rules and clients name */
     uint16_t gate_port, server_port;
+    int gate_listener;
     int client;
     unsigned event_count; /* and the last event, with its name as text */
     struct gate_event event;
@@ -75,6 +76,7 @@ static void start_gate(struct fixture *fixture)
     };
     int listener = bound_socket(SOCK_STREAM, "127.0.0.1:0");
     fixture->gate_port = socket_endpoint(listener).port;
+    fixture->gate_listener = listener;
     fixture->gate = gate_new(&parts);
     assert_non_null(fixture->gate);
     const struct gate_listener setup = { .descriptor = listener, .port = fixture->server_port };
@@ -428,7 +430,7 @@ static void shutdown_closes_what_is_open(void **state)
     gate_stop(fixture->gate);
     assert_int_equal(gate_connection_count(fixture->gate), 1);
     gate_close_all(fixture->gate);
-    expect_event(fixture, REASON_ALLOWED, GATE_END_SHUTDOWN);
+    expect_event(fixture, REASON_ALLOWED, GATE_END_DRAINED);
     while (await_bytes(&fixture->loop, fixture->server, &byte, 1) > 0)
         continue;
     int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -438,6 +440,32 @@ static void shutdown_closes_what_is_open(void **state)
     assert_int_equal(connect(late, (struct sockaddr *)&address, size), -1);
     assert_int_equal(errno, ECONNREFUSED);
     close(late);
+}
+
+static void who_waits_is_accepted_at_last(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t hello[1024];
+    send_hello(fixture);
+    gate_accept_last(fixture->gate);
+    assert_int_equal(gate_connection_count(fixture->gate), 1);
+    accept_server(fixture);
+    expect_bytes(fixture, fixture->server, hello, make_hello_records("api.test", 16384, hello));
+}
+
+/* Another process has the listener open: what comes is left to it. */
+static void stopped_gate_leaves_a_shared_listener_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    int shared = dup(fixture->gate_listener);
+    gate_stop(fixture->gate);
+    connect_client(fixture);
+    for (int i = 0; i < 10; i++)
+        uv_run(&fixture->loop, UV_RUN_NOWAIT); /* an event would reach a listener that is freed */
+    int accepted = accept4(shared, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(accepted >= 0);
+    close(accepted);
+    close(shared);
 }
 
 static void turns_clients_away_without_descriptors(void **state)
@@ -496,6 +524,8 @@ int main(void)
         TEST(notices_that_the_client_left_while_resolving),
         TEST(passes_resets_on),
         TEST(shutdown_closes_what_is_open),
+        TEST(who_waits_is_accepted_at_last),
+        TEST(stopped_gate_leaves_a_shared_listener_alone),
         TEST(turns_clients_away_without_descriptors),
         TEST(accepts_a_crowd),
     };

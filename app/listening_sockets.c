@@ -1,0 +1,115 @@
+/* app/listening_sockets.c - all sockets that clients come to. */
+#include "app/listening_sockets.h"
+#include "net/socket.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+bool listening_sockets_init(struct listening_sockets *sockets, struct fault *fault)
+{
+    /* Memory that is never touched costs nothing. */
+    sockets->socket = calloc(LISTENING_SOCKETS_MAX, sizeof(*sockets->socket));
+    sockets->count = 0;
+    if (sockets->socket == NULL)
+        fault_what(fault, "out of memory");
+    return sockets->socket != NULL;
+}
+
+void listening_sockets_release(struct listening_sockets *sockets)
+{
+    free(sockets->socket);
+    *sockets = (struct listening_sockets){ 0 };
+}
+
+static uint32_t count_of(const struct listening_sockets *sockets, enum socket_use use,
+                         uint32_t listener)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sockets->count; i++)
+        count += sockets->socket[i].use == use && sockets->socket[i].listener == listener;
+    return count;
+}
+
+bool listening_sockets_have(const struct listening_sockets *sockets, enum socket_use use,
+                            uint32_t listener)
+{
+    return count_of(sockets, use, listener) > 0;
+}
+
+static void add(struct listening_sockets *sockets, const struct listening_socket *socket)
+{
+    if (sockets->count < LISTENING_SOCKETS_MAX)
+        sockets->socket[sockets->count++] = *socket;
+    else
+        (void)close(socket->descriptor);
+}
+
+/* Whose a descriptor is; SOCKET_USE_NONE: no listener's. */
+static struct listening_socket find_listener(const struct options *options, int descriptor)
+{
+    struct endpoint endpoint;
+    enum socket_role role = socket_role(descriptor, &endpoint);
+    if (role == SOCKET_ROLE_NONE)
+        return (struct listening_socket){ .descriptor = descriptor };
+    for (uint32_t i = 0; i < options->dns_listen_count; i++)
+        if (endpoint_equal(&options->dns_listen[i], &endpoint))
+            return (struct listening_socket){
+                .use = role == SOCKET_ROLE_UDP ? SOCKET_USE_DNS_UDP : SOCKET_USE_DNS_TCP,
+                .listener = i,
+                .descriptor = descriptor,
+            };
+    for (uint32_t i = 0; i < options->tls_listen_count && role == SOCKET_ROLE_LISTENER; i++)
+        if (endpoint_equal(&options->tls_listen[i].endpoint, &endpoint))
+            return (struct listening_socket){ SOCKET_USE_GATE, i, 0, descriptor };
+    return (struct listening_socket){ .descriptor = descriptor };
+}
+
+void listening_sockets_adopt(struct listening_sockets *sockets, const struct options *options,
+                             const int *descriptors, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct listening_socket found = find_listener(options, descriptors[i]);
+        if (found.use == SOCKET_USE_NONE) {
+            (void)close(descriptors[i]);
+            continue;
+        }
+        found.worker = count_of(sockets, found.use, found.listener) % options->workers;
+        add(sockets, &found);
+    }
+}
+
+/* Binds one for each worker that has none. Those taken over were dealt out from the first worker
+ * on. */
+static bool bind_rest_of(struct listening_sockets *sockets, struct listening_socket wanted,
+                         const struct options *options, struct fault *fault)
+{
+    const struct endpoint *endpoint = wanted.use == SOCKET_USE_GATE
+                                          ? &options->tls_listen[wanted.listener].endpoint
+                                          : &options->dns_listen[wanted.listener];
+    wanted.worker = count_of(sockets, wanted.use, wanted.listener);
+    for (; wanted.worker < options->workers; wanted.worker++) {
+        wanted.descriptor = wanted.use == SOCKET_USE_DNS_UDP ? socket_bind_udp(endpoint, fault)
+                                                             : socket_listen_tcp(endpoint, fault);
+        if (wanted.descriptor < 0)
+            return false;
+        add(sockets, &wanted);
+    }
+    return true;
+}
+
+bool listening_sockets_bind_rest(struct listening_sockets *sockets, const struct options *options,
+                                 struct fault *fault)
+{
+    bool is_bound = true;
+    for (uint32_t i = 0; is_bound && i < options->dns_listen_count; i++) {
+        struct listening_socket udp = { .use = SOCKET_USE_DNS_UDP, .listener = i };
+        struct listening_socket tcp = { .use = SOCKET_USE_DNS_TCP, .listener = i };
+        is_bound = bind_rest_of(sockets, udp, options, fault) &&
+                   bind_rest_of(sockets, tcp, options, fault);
+    }
+    for (uint32_t i = 0; is_bound && i < options->tls_listen_count; i++) {
+        struct listening_socket gate = { .use = SOCKET_USE_GATE, .listener = i };
+        is_bound = bind_rest_of(sockets, gate, options, fault);
+    }
+    return is_bound;
+}
