@@ -4,20 +4,12 @@
 #include "net/socket.h"
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
-#include "sni-gate/alert.h"
 #include "sni-gate/session_layout.h"
 
-#include <errno.h>
-#include <linux/sockios.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-enum { DRAIN_BYTES = 16 * 1024 };
 
 enum session_event {
     CLIENT_NAMED,
@@ -38,14 +30,11 @@ static void connect_to_server(struct session *session);
 static void watch_handshake(struct session *session);
 static void connect_to_next_server(struct session *session);
 static void relay_both_ways(struct session *session);
-static void send_alert(struct session *session);
-static void close_all(struct session *session);
 static void read_proxy_header(struct session *session, uint32_t events);
 static void read_hello(struct session *session, uint32_t events);
 static void notice_client_loss(struct session *session, uint32_t events);
 static void watch_client_ready(struct session *session, uint32_t events);
 static void relay_client_ready(struct session *session, uint32_t events);
-static void drain_client(struct session *session, uint32_t events);
 
 static uint32_t hello_s(const struct settings *settings)
 {
@@ -104,9 +93,9 @@ static const struct {
                        .next = { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
     [RELAYING] = { .enter = relay_both_ways, .client_ready = relay_client_ready },
     [REFUSING] = { .deadline_ms = SESSION_REFUSE_MS,
-                   .enter = send_alert,
-                   .client_ready = drain_client },
-    [CLOSING] = { .enter = close_all },
+                   .enter = session_send_alert,
+                   .client_ready = session_drain_client },
+    [CLOSING] = { .enter = session_close },
 };
 
 static void on_deadline(uv_timer_t *timer);
@@ -433,210 +422,23 @@ static void on_relay_ended(struct relay *relay, enum relay_end how)
     session_end(session_of_relay(relay), ends[how]);
 }
 
-/* libuv may touch a handle until its close callback has run, so the last callback frees. */
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct session_opening *opening = handle->data;
-    struct session_context *context = opening->context;
-    if (--opening->open_handles > 0)
-        return;
-    free(opening);
-    if (--context->opening_count == 0)
-        context->on_all_freed(context);
-}
-
-/* Keeps of the beginning what is told at the end, and gives the rest back. */
-static void leave_opening(struct session *session)
-{
-    struct session_opening *opening = session->opening;
-    session->route = (struct session_route){ opening->request.endpoint, opening->request.fitness,
-                                             opening->request.is_stale, opening->request.is_typed };
-    session->bytes_up = opening->watch.up.passed;
-    session->bytes_down = opening->watch.down.passed;
-    handshake_watch_release(&opening->watch);
-    hello_assembler_release(&opening->hello.assembler);
-    free(opening->connect_to);
-    opening->session = NULL;
-    session->opening = NULL;
-    uv_close((uv_handle_t *)&opening->deadline, on_timer_closed);
-    upstream_request_close(&opening->request, on_timer_closed);
-}
-
-static bool keep_name(struct session *session)
-{
-    const struct host_name *name = &session->opening->hello.name;
-    if (!session->opening->hello.has_name || session->name != NULL)
-        return true;
-    session->name = malloc(name->size);
-    if (session->name == NULL)
-        return false;
-    memcpy(session->name, name->wire, name->size);
-    session->name_size = name->size;
-    return true;
-}
-
 static void relay_both_ways(struct session *session)
 {
     struct relay_preface prefaces[2];
     struct session_opening *opening = session->opening;
-    if (!keep_name(session) || !handshake_watch_take_prefaces(&opening->watch, prefaces)) {
+    if (!session_keep_name(session) || !handshake_watch_take_prefaces(&opening->watch, prefaces)) {
         session_end(session, GATE_END_FAILED);
         return;
     }
     upstream_take_server(&opening->request, &session->server);
     session->server.on_ready = on_server_ready;
-    leave_opening(session);
+    session_leave_opening(session);
     session_touch(session);
     relay_start(&session->relay, session->context->relays, &session->client, &session->server,
                 prefaces, on_relay_ended);
 }
 
-/* REFUSING */
-
-/* Once the client has had a byte of the server's, only what it did wrong itself is said in the
- * server's place. */
-static bool may_be_told(const struct session *session)
-{
-    return !session->opening->watch.has_relayed || session->verdict.reason == REASON_NAME_CHANGED;
-}
-
-/* Else an event will tell when there is something to read of the client, or its end. */
-static bool may_have_sent_more(const struct session_opening *opening)
-{
-    const uint32_t readable = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-    return opening->hello.may_have_more || (opening->client_events & readable) != 0 ||
-           opening->watch.client != NULL;
-}
-
-/* Tells the client, who has begun to speak TLS, the truth; then waits a moment for it to leave,
- * because closing a socket with unread bytes sends a reset, and that would swallow the alert. */
-static void send_alert(struct session *session)
-{
-    uint8_t record[ALERT_RECORD_BYTES];
-    size_t size = 0;
-    upstream_request_cancel(&session->opening->request);
-    if (session->opening->hello.assembler.raw_size > 0 && may_be_told(session))
-        size = alert_write(session->verdict.reason, session->opening->hello.offers_tls13, record);
-    handshake_watch_release(&session->opening->watch);
-    hello_assembler_release(&session->opening->hello.assembler);
-    if (size > 0) /* nothing was sent before it, so it fits; else the client has gone */
-        (void)send(session->client.descriptor, record, size, MSG_NOSIGNAL | MSG_MORE);
-    (void)shutdown(session->client.descriptor, SHUT_WR); /* both in one segment */
-    if (may_have_sent_more(session->opening))
-        drain_client(session, 0);
-}
-
-static void drain_client(struct session *session, uint32_t events)
-{
-    (void)events;
-    uint8_t bytes[DRAIN_BYTES];
-    ssize_t size = 0;
-    while (session->opening->drained_bytes < SESSION_REFUSE_BYTES) {
-        size = recv(session->client.descriptor, bytes, sizeof(bytes), 0);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size <= 0)
-            break;
-        session->opening->drained_bytes += (size_t)size;
-    }
-    if (size < 0 && errno == EAGAIN)
-        return;
-    session_end(session, GATE_END_REFUSED);
-}
-
-/* CLOSING */
-
-bool session_name(const struct session *session, struct host_name *ret_name)
-{
-    struct reader wire = reader_over(session->name, session->name_size);
-    if (session->opening == NULL)
-        return session->name != NULL && host_name_read(&wire, ret_name);
-    if (session->opening->hello.has_name)
-        *ret_name = session->opening->hello.name;
-    return session->opening->hello.has_name;
-}
-
-static void tell_sink(const struct session *session)
-{
-    struct host_name name;
-    bool has_name = session_name(session, &name);
-    const struct gate_event event = {
-        .client = session->arrival.client,
-        .proxy = session->arrival.proxy,
-        .name = has_name ? &name : NULL,
-        .port = session->arrival.port,
-        .verdict = session->verdict,
-        .policy = policy_view_get(session->context->view),
-        .arrived_at = session->arrived_at,
-        .server = session->route.server,
-        .server_fitness = session->route.fitness,
-        .has_stale_addresses = session->route.has_stale_addresses,
-        .bytes_up = session->bytes_up + session->relay.up.bytes,
-        .bytes_down = session->bytes_down + session->relay.down.bytes,
-        .duration_ms = clock_monotonic_ms() - session->started_ms,
-        .end = session->end,
-    };
-    const struct gate_sink *sink = &session->context->sink;
-    sink->connection_ended(sink->context, &event);
-}
-
-/* Lets the peer see a reset where the other side's connection was reset, unless that would take
- * bytes away that are still on their way to it. */
-static void reset_on_close(int descriptor)
-{
-    static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-    int unsent = 0;
-    if (ioctl(descriptor, SIOCOUTQ, &unsent) == 0 && unsent == 0)
-        (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-}
-
-static struct socket_watch *server_of(struct session *session)
-{
-    return session->opening != NULL ? session->opening->request.server : &session->server;
-}
-
-static void close_all(struct session *session)
-{
-    struct session_context *context = session->context;
-    struct socket_watch *server = server_of(session);
-    if (session->end == GATE_END_SERVER_RESET)
-        reset_on_close(session->client.descriptor);
-    if (session->end == GATE_END_CLIENT_RESET && server != NULL && server->descriptor >= 0)
-        reset_on_close(server->descriptor);
-    session_unlist(session);
-    relay_stop(&session->relay);
-    socket_watch_close(&session->client);
-    socket_watch_close(&session->server);
-    if (session->is_counted)
-        sessions_count_out(context, &session->arrival.client.address);
-    if (session->opening != NULL) {
-        (void)keep_name(session); /* else it is told without */
-        leave_opening(session);
-    }
-    tell_sink(session);
-    free(session->name);
-    free(session);
-}
-
 /* From outside */
-
-static struct session_opening *start_opening(struct session *session)
-{
-    struct session_opening *opening = calloc(1, sizeof(*opening));
-    struct session_context *context = session->context;
-    if (opening == NULL)
-        return NULL;
-    opening->session = session;
-    opening->context = context;
-    opening->open_handles = 2;
-    uv_timer_init(context->loop, &opening->deadline);
-    opening->deadline.data = opening;
-    upstream_request_init(&opening->request, context->upstream);
-    opening->request.timer.data = opening;
-    hello_reader_init(&opening->hello);
-    context->opening_count++;
-    return opening;
-}
 
 bool session_start(struct session_context *context, int descriptor,
                    const struct session_arrival *arrival)
@@ -650,7 +452,7 @@ bool session_start(struct session_context *context, int descriptor,
     session->client.descriptor = descriptor;
     session->server.descriptor = -1;
     session->verdict = (struct verdict){ .reason = REASON_HELLO_CUT_SHORT };
-    session->opening = start_opening(session);
+    session->opening = session_opening_new(session);
     if (session->opening == NULL) {
         free(session);
         return false;
@@ -665,17 +467,4 @@ bool session_start(struct session_context *context, int descriptor,
 void session_shut_down(struct session *session)
 {
     session_end(session, session->state == REFUSING ? GATE_END_REFUSED : GATE_END_DRAINED);
-}
-
-void session_report_turned_away(const struct session_context *context,
-                                const struct session_arrival *arrival, enum reason reason)
-{
-    const struct gate_event event = {
-        .client = arrival->client,
-        .port = arrival->port,
-        .verdict = { .reason = reason },
-        .policy = policy_view_get(context->view),
-        .end = GATE_END_REFUSED,
-    };
-    context->sink.connection_ended(context->sink.context, &event);
 }

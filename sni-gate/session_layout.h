@@ -66,6 +66,23 @@ struct session {
     size_t name_size;
 };
 
+/* A beginning for `session`, which owns it; NULL when out of memory. */
+struct session_opening *session_opening_new(struct session *session);
+/* Keeps the name where it can be found without the opening. False when out of memory. */
+bool session_keep_name(struct session *session);
+/* Keeps of the opening what is told at the end, and gives the rest back. */
+void session_leave_opening(struct session *session);
+
+/* Tells the client, who has begun to speak TLS, the truth; then waits a moment for it to leave,
+ * because closing a socket with unread bytes sends a reset, and that would swallow the alert. */
+void session_send_alert(struct session *session);
+/* Reads, and throws away, what a refused client sends; ends it with the client, or when that was
+ * enough. */
+void session_drain_client(struct session *session, uint32_t events);
+
+/* Closes everything, tells the sink, and frees. */
+void session_close(struct session *session);
+
 /* The name that it was allowed for, from wherever it is kept. False: none was read. */
 bool session_name(const struct session *session, struct host_name *ret_name);
 
