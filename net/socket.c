@@ -199,7 +199,8 @@ static void delay_acknowledgement(int descriptor)
     (void)setsockopt(descriptor, IPPROTO_TCP, TCP_QUICKACK, &(int){ 0 }, sizeof(int));
 }
 
-int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit)
+int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit,
+                   bool *ret_is_connected)
 {
     struct sockaddr_storage address;
     socklen_t size = endpoint_to_sockaddr(endpoint, &address);
@@ -207,10 +208,15 @@ int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit)
     if (descriptor < 0)
         return -1;
     delay_acknowledgement(descriptor);
-    if (socket_is_in_reserve(descriptor, descriptor_limit))
+    if (socket_is_in_reserve(descriptor, descriptor_limit)) {
         errno = EMFILE;
-    else if (connect(descriptor, (struct sockaddr *)&address, size) == 0 || errno == EINPROGRESS)
-        return descriptor;
+    } else {
+        bool is_connected = connect(descriptor, (struct sockaddr *)&address, size) == 0;
+        if (is_connected || errno == EINPROGRESS) {
+            *ret_is_connected = is_connected;
+            return descriptor;
+        }
+    }
     int error = errno;
     (void)close(descriptor);
     errno = error;

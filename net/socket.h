@@ -31,9 +31,11 @@ bool socket_address_is_local(const struct ip_address *address);
  * something on the way translates addresses. False where the kernel can't tell. */
 bool socket_local_address(int descriptor, struct ip_address *ret_address);
 
-/* Starts a non-blocking connection. Returns the descriptor, or -1 with errno. The handshake's last
- * acknowledgement waits a moment for bytes to go along with. */
-int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit);
+/* Starts a non-blocking connection; over loopback it may be there at once. Returns the descriptor,
+ * or -1 with errno. The handshake's last acknowledgement waits a moment for bytes to go along with.
+ */
+int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit,
+                   bool *ret_is_connected);
 /* True for a descriptor so close to the limit that it must be given back: the last ones are kept
  * for whoever reads the policy, so that clients who use all others up can't keep an edit from
  * coming into force. */

@@ -278,11 +278,14 @@ static void on_attempt_ready(struct socket_watch *watch, uint32_t events)
     }
 }
 
-/* Begins to connect to `endpoint`. False when that failed at once. */
+/* Begins to connect to `endpoint`. False when that failed at once; true may mean that the step has
+ * ended with it. */
 static bool start_attempt(struct upstream_request *request, struct upstream_attempt *attempt,
                           struct upstream_candidate *candidate)
 {
-    int descriptor = socket_connect(&request->endpoint, request->upstream->descriptor_limit);
+    bool is_connected = false;
+    int descriptor =
+        socket_connect(&request->endpoint, request->upstream->descriptor_limit, &is_connected);
     if (descriptor < 0) {
         request->failure =
             is_shortage(errno) ? REASON_OUT_OF_RESOURCES : REASON_UPSTREAM_CONNECT_FAILED;
@@ -300,6 +303,9 @@ static bool start_attempt(struct upstream_request *request, struct upstream_atte
     attempt->candidate = candidate;
     attempt->started_ms = (int64_t)uv_now(request->upstream->loop);
     request->next_family = candidate->address.family == 6 ? 4 : 6;
+    request->server_events = 0;
+    if (is_connected)
+        win(request, attempt);
     return true;
 }
 
