@@ -47,7 +47,7 @@ def set_now(pinhole, name, value):
     """Changes a setting, and waits until it is in force."""
     mark = pinhole.log.mark()
     pinhole.policy.sql(set_setting(name, str(value)))
-    pinhole.log.wait(since=mark, event="policy_loaded")
+    pinhole.log.wait(since=mark, event="policy_loaded", how="changes")
 
 
 def opened(pinhole, name=NAME, source=None):
