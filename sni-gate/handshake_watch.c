@@ -344,6 +344,18 @@ static struct relay_preface preface_of(struct watch_way *way)
     return preface;
 }
 
+enum watch_outcome handshake_watch_start_over(struct handshake_watch *watch,
+                                              const struct watch_sides *sides)
+{
+    watch->server = sides->server;
+    watch->up.events = sides->client_events;
+    watch->down.events = sides->server_events;
+    watch->hello_sent = 0;
+    watch->up.passed = 0;
+    watch->can_write = true;
+    return run(watch);
+}
+
 bool handshake_watch_take_prefaces(struct handshake_watch *watch,
                                    struct relay_preface ret_prefaces[2])
 {

@@ -60,6 +60,10 @@ enum watch_outcome handshake_watch_server_ready(struct handshake_watch *watch, u
 /* True while nothing but the hello went to the server and nothing came back: another address may be
  * tried with the same hello. */
 bool handshake_watch_can_start_over(const struct handshake_watch *watch);
+/* Then begins again with another connected server: the hello goes to it, and what the client has
+ * sent since waits as before. */
+enum watch_outcome handshake_watch_start_over(struct handshake_watch *watch,
+                                              const struct watch_sides *sides);
 
 /* After WATCH_SEEN: what is still on its way, for relay_start(), which takes it over. False when
  * out of memory. */

@@ -376,8 +376,10 @@ static void watch_handshake(struct session *session)
     struct session_opening *opening = session->opening;
     const struct watch_sides sides = { &session->client, opening->request.server,
                                        opening->client_events, opening->request.server_events };
+    bool is_first = opening->watch.client == NULL;
     opening->request.server->on_ready = watch_server_ready;
-    act_on_watch(session, handshake_watch_start(&opening->watch, &sides, &opening->hello));
+    act_on_watch(session, is_first ? handshake_watch_start(&opening->watch, &sides, &opening->hello)
+                                   : handshake_watch_start_over(&opening->watch, &sides));
 }
 
 /* RECONNECTING */
@@ -392,7 +394,6 @@ static void on_reconnected(struct upstream_request *request, enum reason reason)
 static void connect_to_next_server(struct session *session)
 {
     session->opening->client_events = session->opening->watch.up.events;
-    handshake_watch_release(&session->opening->watch);
     upstream_connect_next(&session->opening->request, on_reconnected);
 }
 

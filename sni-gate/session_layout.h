@@ -38,7 +38,6 @@ struct session_route {
     struct endpoint server; /* dialled, or refused to be; family 0: it came to neither */
     enum address_fitness fitness;
     bool has_stale_addresses;
-    bool is_typed; /* the address stands in the rule */
 };
 
 struct session {

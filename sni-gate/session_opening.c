@@ -50,7 +50,7 @@ void session_leave_opening(struct session *session)
 {
     struct session_opening *opening = session->opening;
     session->route = (struct session_route){ opening->request.endpoint, opening->request.fitness,
-                                             opening->request.is_stale, opening->request.is_typed };
+                                             opening->request.is_stale };
     session->bytes_up = opening->watch.up.passed;
     session->bytes_down = opening->watch.down.passed;
     handshake_watch_release(&opening->watch);

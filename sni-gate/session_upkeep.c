@@ -2,6 +2,7 @@
  * are ended when idle for too long, and judged again when the policy changes. */
 #include "base/clock.h"
 #include "net/socket.h"
+#include "policy/connect_to.h"
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
 #include "sni-gate/client_limits.h"
@@ -112,10 +113,21 @@ bool sessions_shed(struct session_context *context)
 
 /* Judging again */
 
+/* An address that a rule has typed is open for as long as the rule says so. */
+static bool may_keep_server(const struct session *session, const struct connect_to *elsewhere)
+{
+    const struct ip_address *typed =
+        elsewhere->kind == CONNECT_TO_ADDRESS ? &elsewhere->address : NULL;
+    if (session->opening != NULL)
+        return upstream_may_go_on(&session->opening->request, typed);
+    return upstream_may_dial(session->context->upstream, &session->route.server, typed);
+}
+
 /* What is being decided just now, or was denied, needs no second judgement. */
 static bool is_still_allowed(const struct session *session, const struct policy *policy)
 {
     struct host_name name;
+    struct connect_to elsewhere;
     if (session->state == READING_PROXY_HEADER || session->state == READING_HELLO ||
         session->state == REFUSING || !session_name(session, &name))
         return true;
@@ -124,9 +136,9 @@ static bool is_still_allowed(const struct session *session, const struct policy 
         policy_decide(policy, &question, session->arrival.port, clock_realtime_s());
     if (verdict.decision != DECISION_ALLOW)
         return false;
-    return session->state != RELAYING ||
-           upstream_may_dial(session->context->upstream, &session->route.server,
-                             session->route.is_typed);
+    if (!policy_connect_to(policy, &name, &verdict, &elsewhere))
+        elsewhere.kind = CONNECT_TO_NAME;
+    return may_keep_server(session, &elsewhere);
 }
 
 void sessions_rejudge_begin(struct session_context *context)

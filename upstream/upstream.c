@@ -182,10 +182,24 @@ static struct address_rule rule_now(const struct upstream *upstream, bool is_typ
 }
 
 bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint,
-                       bool is_typed)
+                       const struct ip_address *typed)
 {
+    bool is_typed = typed != NULL && ip_address_equal(typed, &endpoint->address);
     const struct address_rule rule = rule_now(upstream, is_typed);
     return address_rule_judge(&rule, endpoint) == ADDRESS_FIT;
+}
+
+bool upstream_may_go_on(const struct upstream_request *request, const struct ip_address *typed)
+{
+    bool may = true;
+    for (int i = 0; i < UPSTREAM_ATTEMPTS_MAX && may; i++) {
+        const struct upstream_attempt *attempt = &request->attempts[i];
+        if (attempt->watch.descriptor < 0)
+            continue;
+        struct endpoint endpoint = endpoint_of(request, attempt->candidate);
+        may = upstream_may_dial(request->upstream, &endpoint, typed);
+    }
+    return may;
 }
 
 /* Takes the next address that is fit as `endpoint`; NULL when none is left. */

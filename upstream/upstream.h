@@ -115,10 +115,12 @@ void upstream_take_server(struct upstream_request *request, struct socket_watch 
 /* The request of a `server` watch. */
 struct upstream_request *upstream_request_of_server(struct socket_watch *server);
 
-/* Would `endpoint` be dialled under the settings of this moment? `is_typed`: it stands in a rule.
- */
+/* Would `endpoint` be dialled under the settings of this moment? `typed`: the address that stands
+ * in the rule of this moment; NULL: none. */
 bool upstream_may_dial(const struct upstream *upstream, const struct endpoint *endpoint,
-                       bool is_typed);
+                       const struct ip_address *typed);
+/* The same of all that it has dialled and not closed. */
+bool upstream_may_go_on(const struct upstream_request *request, const struct ip_address *typed);
 
 /* Ends what is under way, without a callback, and closes the socket. Safe at any time after init.
  */

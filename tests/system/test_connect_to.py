@@ -1,11 +1,13 @@
 """Rules that send connections elsewhere: rule.connect_to, from the INSERT to the address that is dialled."""
 import itertools
 import json
+import socket
 
 import pytest
 
 from support.dns_client import is_allowed
-from support.hello import INTERNAL_ERROR, hello_for, read_to_end, records, send_all_then_read
+from support.hello import (INTERNAL_ERROR, RECORD_APPLICATION, hello_for, read_to_end, record, records,
+                           send_all_then_read)
 from support.policy import insert, quote, set_setting
 from support.process import PINHOLE, eventually, free_port, run
 from support.webserver import TcpServer, curl
@@ -15,6 +17,7 @@ pytestmark = pytest.mark.quick
 NAME, HELLO = "api.example.com", records(hello_for(b"api.example.com"))
 FIRST, SECOND = "127.0.0.2", "127.0.0.4"
 HOST = "proxy.internal.example"
+ANSWER = record(RECORD_APPLICATION, b"hello from the server")
 
 numbers = itertools.count()
 
@@ -55,6 +58,22 @@ def reach(pinhole, name=NAME):
         read_to_end(client)
     line, = pinhole.log.wait(since=mark, event="connection")
     return line
+
+
+def answer_each(connection):
+    """A server that answers the hello, then whatever it gets."""
+    connection.recv(65536)
+    connection.sendall(ANSWER)
+    while data := connection.recv(65536):
+        connection.sendall(data)
+
+
+def opened(pinhole, name):
+    """A connection that has had its answer."""
+    client = pinhole.connect()
+    client.sendall(records(hello_for(name.encode())))
+    assert client.recv(len(ANSWER), socket.MSG_WAITALL) == ANSWER
+    return client
 
 
 def assert_refused(pinhole, fitness, name=NAME):
@@ -142,6 +161,22 @@ def test_edit_counts_for_the_next_connection(start, authority, gate_port):
     edit(policy, pinhole, gate_port, "INSERT INTO restore_before_entry (entry) SELECT max(id) FROM rule_history WHERE \"key\" = 1;")
     assert policy.rows("SELECT connect_to FROM rule WHERE id = 1;") == [{"connect_to": SECOND}]
     assert reach(pinhole)["upstream"] == f"{SECOND}:{gate_port}"
+
+
+@pytest.mark.parametrize("change", ["NULL", f"'{SECOND}'"], ids=["removed", "another"])
+def test_address_that_no_rule_types_any_more_is_revoked(start, tcp_server, gate_port, change):
+    """What only the typing had opened is closed with it; what another rule types sees nothing."""
+    tcp_server(answer_each, [FIRST])
+    policy, pinhole = start(FIRST, target="*.example.com")
+    edit(policy, pinhole, gate_port, insert(f"other.example.com:{gate_port}", connect_to=FIRST))
+    with opened(pinhole, "api.example.com") as revoked, opened(pinhole, "other.example.com") as unrelated:
+        mark = pinhole.log.mark()
+        policy.sql(f"UPDATE rule SET connect_to = {change} WHERE id = 1;")
+        assert read_to_end(revoked).data == b""
+        line, = pinhole.log.wait(since=mark, event="connection", ended="revoked")
+        assert line["name"] == "api.example.com"
+        unrelated.sendall(b"still here")
+        assert unrelated.recv(10, socket.MSG_WAITALL) == b"still here"
 
 
 @pytest.mark.usefixtures("server")

@@ -199,6 +199,18 @@ def test_revocation_by_address_rule(pinhole, server):
         pinhole.log.wait(since=mark, event="connection", ended="revoked")
 
 
+@pytest.mark.quick
+def test_revocation_by_address_rule_before_the_answer(pinhole, tcp_server):
+    server = tcp_server(lambda connection: read_to_end(connection).data)
+    with pinhole.connect() as revoked:
+        revoked.sendall(records(hello_for(NAME.encode())))
+        eventually(lambda: server.accepted == 1, 10, "the server has the connection")
+        mark = pinhole.log.mark()
+        pinhole.policy.sql(set_setting("allowed_private_networks", "10.0.0.0/8"))
+        assert read_to_end(revoked).data == b""
+        pinhole.log.wait(since=mark, event="connection", ended="revoked")
+
+
 def test_revocation_of_many(pinhole, server):
     """More than are judged in one turn; none of the others is lost."""
     revoked = [opened(pinhole) for _ in range(1500)]

@@ -104,7 +104,8 @@ def test_client_speaks_after_the_server_ended(pinhole, tcp_server):
 
 @pytest.mark.quick
 @pytest.mark.parametrize("who", ["client", "server"])
-def test_reset_of_one_side_ends_the_other(pinhole, tcp_server, who):
+def test_reset_of_one_side_resets_the_other(pinhole, tcp_server, who):
+    """A word each way first, so that nothing is on its way that a reset would take away."""
     def reset(connection):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         connection.close()
@@ -112,22 +113,26 @@ def test_reset_of_one_side_ends_the_other(pinhole, tcp_server, who):
     def serve(connection):
         read_exactly(connection, len(HELLO))
         connection.sendall(b"x")
+        read_exactly(connection, 1)
         if who == "server":
-            reset(connection)
-            return None
+            return reset(connection)
+        connection.sendall(b"z")
         return read_to_end(connection)
 
     server = tcp_server(serve)
+    mark = pinhole.log.mark()
     with pinhole.connect() as client:
         client.sendall(HELLO)
-        assert read_exactly(client, 1) == b"x" if who == "client" else True
+        assert read_exactly(client, 1) == b"x"
+        client.sendall(b"y")
         if who == "client":
+            assert read_exactly(client, 1) == b"z"
             reset(client)
+            ending, = server.wait_results()
         else:
-            read_to_end(client)
-    server.wait_results()
-    line, = pinhole.log.wait(event="connection")
-    assert line["ended"]
+            ending = read_to_end(client)
+    assert ending.was_reset
+    pinhole.log.wait(since=mark, event="connection", ended=f"{who}_reset")
 
 
 @pytest.mark.parametrize("direction", ["down", "up"])
