@@ -141,6 +141,8 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
     add_group(record, event->policy, &event->client);
     if (event->name != NULL)
         add_name(record, event->name);
+    if (event->has_ech)
+        log_record_text(record, "ech", "yes");
     log_record_number(record, "port", event->port);
     add_arrival(record, &event->arrived_at);
     add_verdict(record, &event->verdict);

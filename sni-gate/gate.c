@@ -376,3 +376,8 @@ uint64_t gate_unchecked_address_count(const struct gate *gate)
 {
     return atomic_load_explicit(&gate->sessions.address_check.skipped_count, memory_order_relaxed);
 }
+
+uint64_t gate_ech_count(const struct gate *gate)
+{
+    return atomic_load_explicit(&gate->sessions.ech_count, memory_order_relaxed);
+}

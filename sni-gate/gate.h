@@ -63,6 +63,9 @@ size_t gate_connection_count(const struct gate *gate);
  * not checked. Any thread. */
 uint64_t gate_unchecked_address_count(const struct gate *gate);
 
+/* Allowed names whose hello had the extension encrypted_client_hello. Any thread. */
+uint64_t gate_ech_count(const struct gate *gate);
+
 /* Stops and closes everything, then frees. Sockets and lookups are let go at once, so poller and
  * DNS channel may be freed right after; the memory goes with close callbacks, so run the loop. NULL
  * is fine. */

@@ -32,6 +32,7 @@ struct gate_event {
     struct endpoint client;
     struct endpoint proxy;        /* that named the client; family 0: none */
     const struct host_name *name; /* NULL: none was read */
+    bool has_ech;                 /* the allowed hello has encrypted_client_hello */
     uint16_t port;                /* that the client believes it connected to */
     struct verdict verdict;
     const struct policy *policy;       /* as it is now: its groups tell whose client it is */

@@ -45,8 +45,8 @@ struct session_context {
     struct session_queue active, quiet; /* that relay, the longest idle first */
     struct session *next_judged;        /* NULL: no judging is under way */
     size_t live_count;
-    size_t opening_count; /* those whose close callbacks have not come */
-    uint64_t ech_count;   /* hellos with the extension encrypted_client_hello */
+    size_t opening_count;       /* those whose close callbacks have not come */
+    _Atomic uint64_t ech_count; /* hellos with encrypted_client_hello; any thread reads */
     void (*on_all_freed)(struct session_context *context); /* whenever opening_count falls to 0 */
 };
 

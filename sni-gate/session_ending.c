@@ -70,6 +70,7 @@ static void tell_sink(const struct session *session)
         .client = session->arrival.client,
         .proxy = session->arrival.proxy,
         .name = has_name ? &name : NULL,
+        .has_ech = session->has_ech,
         .port = session->arrival.port,
         .verdict = session->verdict,
         .policy = policy_view_get(session->context->view),

@@ -50,6 +50,7 @@ struct session {
     struct arrival_address arrived_at;
     struct verdict verdict; /* denies at first, and again if the server can't be reached */
     int64_t started_ms;
+    bool has_ech;
     bool is_counted; /* its client has one more by it */
     struct socket_watch client;
 

@@ -158,6 +158,7 @@ def test_ech(pinhole, server):
     with pinhole.connect() as client:
         client.sendall(hello)
         assert client.recv(len(ANSWER), socket.MSG_WAITALL) == ANSWER
+    pinhole.log.wait(event="connection", decision="allow", ech="yes")
     set_now(pinhole, "ech", "deny")
     mark = pinhole.log.mark()
     assert send_all_then_read(pinhole.gate, hello).alert == UNSUPPORTED_EXTENSION

@@ -486,6 +486,27 @@ static void turns_clients_away_without_descriptors(void **state)
     expect_bytes(fixture, fixture->server, hello, make_hello_records("api.test", 16384, hello));
 }
 
+/* It is counted, and goes on as it came. */
+static void counts_ech(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t extensions[512], message[1024], hello[1024];
+    struct writer extension = writer_over(extensions, sizeof(extensions));
+    struct writer body = writer_over(message, sizeof(message));
+    struct writer records = writer_over(hello, sizeof(hello));
+    put_server_name(&extension, "api.test", 8);
+    writer_uint(&extension, 0xfe0d, 2);
+    writer_uint(&extension, 0, 2);
+    put_hello(&body, extensions, writer_size(&extension));
+    put_records(&records, &body, 16384);
+    assert_int_equal(gate_ech_count(fixture->gate), 0);
+    connect_client(fixture);
+    send_bytes(fixture->client, hello, writer_size(&records));
+    accept_server(fixture);
+    expect_bytes(fixture, fixture->server, hello, writer_size(&records));
+    assert_int_equal(gate_ech_count(fixture->gate), 1);
+}
+
 static void accepts_a_crowd(void **state)
 {
     struct fixture *fixture = *state;
@@ -527,6 +548,7 @@ int main(void)
         TEST(who_waits_is_accepted_at_last),
         TEST(stopped_gate_leaves_a_shared_listener_alone),
         TEST(turns_clients_away_without_descriptors),
+        TEST(counts_ech),
         TEST(accepts_a_crowd),
     };
     struct tests tests = { 0 };
