@@ -8,6 +8,7 @@ import pytest
 
 from support.authority import Authority
 from support.hello import INTERNAL_ERROR, hello_for, read_to_end, records, send_all_then_read
+from support.policy import set_setting
 from support.process import eventually
 
 pytestmark = pytest.mark.quick
@@ -28,7 +29,10 @@ def dns():
 @pytest.fixture
 def pinhole(launch, make_policy, dns, at_gate, gate_port):
     """One worker, and so one cache."""
-    return launch(make_policy([at_gate(NAME)]), dns.endpoint, gate_port=gate_port, workers=1)
+    policy = make_policy([at_gate(NAME)])
+    running = launch(policy, dns.endpoint, gate_port=gate_port, workers=1)
+    running.policy = policy
+    return running
 
 
 @pytest.fixture
@@ -188,3 +192,25 @@ def test_address_that_failed_is_left_alone(pinhole, dns):
     reached = {reached_address(reach_well(pinhole)) for _ in range(12)}
     assert reached == {FIRST, SECOND}
     assert failed_connects() - before == 1
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("inside", ["10.0.0.1", "169.254.169.254", "::1", "192.168.1.1"])
+def test_rebinding(pinhole, dns, inside):
+    """A name that led to its server, and now leads inside: what was fine before is of no help."""
+    dns.ttl, dns.zone[NAME] = 1, [FIRST]
+    pinhole.policy.sql(set_setting("allowed_private_networks", FIRST + "/32"))
+    eventually(lambda: reach(pinhole)["reason"] == "allowed", 10, "the setting is in force")
+    dns.zone[NAME] = [inside]
+    eventually(lambda: reach(pinhole)["reason"] == "upstream_address_refused", 20, "the new address is refused")
+
+
+def test_connect_deadline(pinhole, dns, gate_port):
+    """An address that never answers is all there is."""
+    dns.zone[NAME] = ["127.0.0.9"]
+    mark = pinhole.log.mark()
+    pinhole.policy.sql(set_setting("connect_seconds", "1"))
+    pinhole.log.wait(since=mark, event="policy_loaded", how="changes")
+    with silent_server("127.0.0.9", gate_port):
+        assert send_all_then_read(pinhole.gate, HELLO).alert == INTERNAL_ERROR
+    pinhole.log.wait(since=mark, event="connection", reason="upstream_connect_failed")
