@@ -90,11 +90,23 @@ static bool come_by_sockets(struct server *server, struct fault *fault)
            listeners_check_upstream(&server->options, fault);
 }
 
-static bool start(struct server *server, struct fault *fault)
+/* A connection through the gate takes two descriptors; the rest of the process needs some. */
+static uint32_t connections_for(uint64_t descriptor_limit, uint32_t workers)
+{
+    const uint64_t others = 64 + 16 * (uint64_t)workers;
+    uint64_t most = descriptor_limit > others ? (descriptor_limit - others) / 2 : 0;
+    return most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
+}
+
+static bool start(struct server *server, uint64_t descriptor_limit, struct fault *fault)
 {
     uint32_t workers = server->options.workers;
     if (!control_init(&server->control, &server->control_log, fault) ||
         !come_by_sockets(server, fault))
+        return false;
+    fault_what(fault, "out of memory");
+    server->limits = client_limits_new(connections_for(descriptor_limit, workers));
+    if (server->limits == NULL)
         return false;
     own_endpoints_collect(&server->options, &server->own);
     server->log = log_thread_start(workers + OTHER_RINGS, server->options.log_format, fault);
@@ -148,14 +160,6 @@ static void log_fault(struct server *server, const char *event, const struct fau
     log_record_text(record, "where", fault->where);
     log_record_text(record, "remedy", fault->remedy);
     event_log_send(&server->control_log);
-}
-
-/* A connection through the gate takes two descriptors; the rest of the process needs some. */
-static uint32_t connections_for(uint64_t descriptor_limit, uint32_t workers)
-{
-    const uint64_t others = 64 + 16 * (uint64_t)workers;
-    uint64_t most = descriptor_limit > others ? (descriptor_limit - others) / 2 : 0;
-    return most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
 }
 
 static void log_started(struct server *server, uint64_t descriptor_limit)
@@ -284,11 +288,9 @@ int command_serve(const struct options *options, struct fault *fault)
         return -1;
     }
     server->options = *options;
-    fault_what(fault, "out of memory");
     server->take_over.connection = -1;
     uint64_t descriptor_limit = socket_raise_descriptor_limit();
-    server->limits = client_limits_new(connections_for(descriptor_limit, options->workers));
-    bool is_up = server->limits != NULL && start(server, fault);
+    bool is_up = start(server, descriptor_limit, fault);
     if (is_up) {
         log_started(server, descriptor_limit);
         settle(server);

@@ -119,7 +119,7 @@ static void lose_side(struct relay *relay, const struct socket_watch *side, int 
 /* Where the end was announced already, the last bytes leave together with it. */
 static int send_flags(const struct relay_flow *flow)
 {
-    return flow->hung_up && !flow->ended ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
+    return flow->hung_up && !flow->ended ? MSG_MORE : 0;
 }
 
 /* Nagle's algorithm is of no harm to a server's first bytes, and most short exchanges have no more.
@@ -136,11 +136,8 @@ static void hurry_server(struct relay *relay, const struct relay_flow *flow)
 static size_t send_some(struct relay *relay, struct relay_flow *flow, const uint8_t *bytes,
                         size_t size)
 {
-    ssize_t sent;
     hurry_server(relay, flow);
-    do
-        sent = send(flow->to->descriptor, bytes, size, send_flags(flow));
-    while (sent < 0 && errno == EINTR);
+    ssize_t sent = socket_send(flow->to->descriptor, bytes, size, send_flags(flow));
     if (sent < 0 && errno != EAGAIN)
         lose_side(relay, flow->to, errno);
     size_t taken = sent > 0 ? (size_t)sent : 0;
@@ -190,10 +187,8 @@ static void judge_reading(struct relay *relay, struct relay_flow *flow, ssize_t 
 /* Reads once; returns the bytes now in the pool's buffer. */
 static size_t receive_some(struct relay *relay, struct relay_flow *flow)
 {
-    ssize_t size;
-    do
-        size = recv(flow->from->descriptor, relay->pool->buffer, RELAY_BUFFER_BYTES, 0);
-    while (size < 0 && errno == EINTR);
+    ssize_t size =
+        socket_receive(flow->from->descriptor, relay->pool->buffer, RELAY_BUFFER_BYTES, 0);
     judge_reading(relay, flow, size);
     if (size <= 0)
         return 0;

@@ -223,6 +223,24 @@ int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit,
     return -1;
 }
 
+ssize_t socket_receive(int descriptor, void *ret_bytes, size_t size, int flags)
+{
+    ssize_t received;
+    do
+        received = recv(descriptor, ret_bytes, size, flags);
+    while (received < 0 && errno == EINTR);
+    return received;
+}
+
+ssize_t socket_send(int descriptor, const void *bytes, size_t size, int flags)
+{
+    ssize_t sent;
+    do
+        sent = send(descriptor, bytes, size, flags | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
 void socket_set_keepalive(int descriptor)
 {
     static const struct {

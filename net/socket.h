@@ -43,6 +43,10 @@ bool socket_is_in_reserve(int descriptor, uint64_t descriptor_limit);
 /* The limit in force; it does not change while the process serves. */
 uint64_t socket_descriptor_limit(void);
 
+/* recv(2) and send(2), over again where a signal came between; a closed peer raises no signal. */
+ssize_t socket_receive(int descriptor, void *ret_bytes, size_t size, int flags);
+ssize_t socket_send(int descriptor, const void *bytes, size_t size, int flags);
+
 /* Has the kernel ask after a silent peer, so that one that vanished does not keep its connection
  * for ever. A listener passes it on to what it accepts (tcp(7)). */
 void socket_set_keepalive(int descriptor);

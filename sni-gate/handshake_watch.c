@@ -1,5 +1,6 @@
 /* sni-gate/handshake_watch.c - both directions through our hands until the server has answered. */
 #include "sni-gate/handshake_watch.h"
+#include "net/socket.h"
 #include "sni-gate/client_hello.h"
 #include "sni-gate/server_opening.h"
 
@@ -41,20 +42,19 @@ static void way_clear(struct watch_way *way)
 /* Returns what the socket took; -1: it is lost. */
 static ssize_t send_some(int descriptor, const uint8_t *bytes, size_t size)
 {
-    ssize_t sent;
-    do
-        sent = send(descriptor, bytes, size, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
+    ssize_t sent = socket_send(descriptor, bytes, size, 0);
     return sent < 0 && errno == EAGAIN ? 0 : sent;
 }
 
-/* Returns what there was, up to READ_BYTES; 0: the end; -1: errno says why. */
-static ssize_t receive_some(int descriptor, uint8_t *ret_bytes)
+/* Returns what there was of the side that `way` comes from, up to READ_BYTES, and takes note that
+ * it was all, if so; 0: the end; -1: errno says why. */
+static ssize_t receive_some(struct watch_way *way, int descriptor, uint8_t *ret_bytes)
 {
-    ssize_t size;
-    do
-        size = recv(descriptor, ret_bytes, READ_BYTES, 0);
-    while (size < 0 && errno == EINTR);
+    ssize_t size = socket_receive(descriptor, ret_bytes, READ_BYTES, 0);
+    if (size < 0 && errno == EAGAIN)
+        way->events = 0;
+    else if (size > 0 && size < READ_BYTES) /* epoll(7): but for an end */
+        way->events &= (uint32_t)~EPOLLIN;
     return size;
 }
 
@@ -171,17 +171,13 @@ static bool wants_client(const struct handshake_watch *watch)
 static enum watch_outcome read_client(struct handshake_watch *watch)
 {
     uint8_t bytes[READ_BYTES];
-    ssize_t size = receive_some(watch->client->descriptor, bytes);
-    if (size < 0 && errno == EAGAIN) {
-        watch->up.events = 0;
+    ssize_t size = receive_some(&watch->up, watch->client->descriptor, bytes);
+    if (size < 0 && errno == EAGAIN)
         return WATCH_GOES_ON;
-    }
     if (size < 0 || (size == 0 && watch->reads_second))
         return WATCH_CLIENT_LOST;
     if (size == 0)
         return WATCH_SEEN;
-    if (size < READ_BYTES) /* epoll(7): that was all, but for an end */
-        watch->up.events &= (uint32_t)~EPOLLIN;
     enum watch_outcome outcome = take_up(watch, bytes, (size_t)size);
     return outcome == WATCH_GOES_ON && watch->filter.is_not_tls ? WATCH_SEEN : outcome;
 }
@@ -244,15 +240,11 @@ static bool wants_server(const struct handshake_watch *watch)
 static enum watch_outcome read_server(struct handshake_watch *watch)
 {
     uint8_t bytes[READ_BYTES];
-    ssize_t size = receive_some(watch->server->descriptor, bytes);
-    if (size < 0 && errno == EAGAIN) {
-        watch->down.events = 0;
+    ssize_t size = receive_some(&watch->down, watch->server->descriptor, bytes);
+    if (size < 0 && errno == EAGAIN)
         return WATCH_GOES_ON;
-    }
     if (size <= 0)
         return WATCH_SERVER_LOST;
-    if (size < READ_BYTES)
-        watch->down.events &= (uint32_t)~EPOLLIN;
     if (!way_append(&watch->down, bytes, (size_t)size))
         return refuse(watch, REASON_OUT_OF_RESOURCES);
     return judge_down(watch);

@@ -1,5 +1,6 @@
 /* sni-gate/hello_reader.c - from a client's socket to the name that its ClientHello asks for. */
 #include "sni-gate/hello_reader.h"
+#include "net/socket.h"
 #include "sni-gate/client_hello.h"
 
 #include <errno.h>
@@ -58,9 +59,7 @@ enum hello_outcome hello_reader_read(struct hello_reader *reader, int descriptor
     while (outcome == HELLO_WANTS_MORE) {
         size_t room = hello_assembler_room(&reader->assembler);
         size_t asked = room < sizeof(bytes) ? room : sizeof(bytes);
-        ssize_t size = recv(descriptor, bytes, asked, 0);
-        if (size < 0 && errno == EINTR)
-            continue;
+        ssize_t size = socket_receive(descriptor, bytes, asked, 0);
         if (size < 0)
             return errno == EAGAIN ? HELLO_WANTS_MORE : HELLO_CLIENT_LOST;
         if (size == 0)

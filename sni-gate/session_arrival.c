@@ -3,17 +3,7 @@
 #include "net/socket.h"
 #include "sni-gate/proxy_header.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
-
-static ssize_t receive(int descriptor, void *bytes, size_t size, int flags)
-{
-    ssize_t received;
-    do
-        received = recv(descriptor, bytes, size, flags);
-    while (received < 0 && errno == EINTR);
-    return received;
-}
 
 static void name_client(struct session_arrival *arrival, const struct proxy_header *header)
 {
@@ -34,7 +24,7 @@ bool session_arrival_read_header(struct session_arrival *arrival, int descriptor
     uint8_t bytes[PROXY_HEADER_MAX];
     struct proxy_header header;
     enum proxy_header_status status = PROXY_HEADER_INCOMPLETE;
-    ssize_t size = receive(descriptor, bytes, sizeof(bytes), MSG_PEEK);
+    ssize_t size = socket_receive(descriptor, bytes, sizeof(bytes), MSG_PEEK);
     if (size > 0)
         status = proxy_header_parse(bytes, (size_t)size, &header);
     switch (status) {
@@ -48,7 +38,7 @@ bool session_arrival_read_header(struct session_arrival *arrival, int descriptor
     case PROXY_HEADER_COMPLETE:
         break;
     }
-    if (receive(descriptor, bytes, header.size, 0) != (ssize_t)header.size)
+    if (socket_receive(descriptor, bytes, header.size, 0) != (ssize_t)header.size)
         return judge(REASON_PROXY_HEADER_MISSING, ret_reason); /* it was there a moment ago */
     name_client(arrival, &header);
     return judge(REASON_ALLOWED, ret_reason);

@@ -1,5 +1,6 @@
 /* sni-gate/session_ending.c - the last that is said on a connection, and of it. */
 #include "base/clock.h"
+#include "net/socket.h"
 #include "policy/policy_feed.h"
 #include "sni-gate/alert.h"
 #include "sni-gate/session_layout.h"
@@ -50,9 +51,7 @@ void session_drain_client(struct session *session, uint32_t events)
     uint8_t bytes[DRAIN_BYTES];
     ssize_t size = 0;
     while (session->opening->drained_bytes < SESSION_REFUSE_BYTES) {
-        size = recv(session->client.descriptor, bytes, sizeof(bytes), 0);
-        if (size < 0 && errno == EINTR)
-            continue;
+        size = socket_receive(session->client.descriptor, bytes, sizeof(bytes), 0);
         if (size <= 0)
             break;
         session->opening->drained_bytes += (size_t)size;
