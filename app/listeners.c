@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "net/socket.h"
 
+enum { CLAIM_ATTEMPTS = 100 };
+
 /* Port 0 is another one each time. */
 static bool check_different(const struct endpoint *left, const struct endpoint *right,
                             struct fault *fault)
@@ -19,19 +21,53 @@ static bool check_different(const struct endpoint *left, const struct endpoint *
     return false;
 }
 
+static uint32_t collect(const struct options *options,
+                        struct endpoint ret_all[2 * OPTIONS_LISTENERS_MAX])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < options->dns_listen_count; i++)
+        ret_all[count++] = options->dns_listen[i];
+    for (uint32_t i = 0; i < options->tls_listen_count; i++)
+        ret_all[count++] = options->tls_listen[i].endpoint;
+    return count;
+}
+
 static bool check_all_different(const struct options *options, struct fault *fault)
 {
     struct endpoint all[2 * OPTIONS_LISTENERS_MAX];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < options->dns_listen_count; i++)
-        all[count++] = options->dns_listen[i];
-    for (uint32_t i = 0; i < options->tls_listen_count; i++)
-        all[count++] = options->tls_listen[i].endpoint;
+    uint32_t count = collect(options, all);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < i; k++)
             if (!check_different(&all[i], &all[k], fault))
                 return false;
     return true;
+}
+
+static bool is_of_another(const struct options *options, const struct endpoint *claimed)
+{
+    struct endpoint all[2 * OPTIONS_LISTENERS_MAX];
+    uint32_t count = collect(options, all), equal = 0;
+    for (uint32_t i = 0; i < count; i++)
+        equal += endpoint_equal(&all[i], claimed);
+    return equal > 1;
+}
+
+/* A claim is given back at once, so the kernel may choose the same port for two listeners that take
+ * any. */
+static bool claim(const struct options *options, struct endpoint *endpoint, bool with_udp,
+                  struct fault *fault)
+{
+    const struct endpoint wanted = *endpoint;
+    for (int attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
+        *endpoint = wanted;
+        if (!socket_claim(endpoint, with_udp, fault))
+            return false;
+        if (!is_of_another(options, endpoint))
+            return true;
+    }
+    fault_what(fault, "no port is free for another listener");
+    fault_remedy(fault, "name a port for each listener instead of 0");
+    return false;
 }
 
 bool listeners_claim(struct options *options, const struct listening_sockets *taken_over,
@@ -42,12 +78,12 @@ bool listeners_claim(struct options *options, const struct listening_sockets *ta
     for (uint32_t i = 0; i < options->dns_listen_count; i++) {
         bool is_claimed = listening_sockets_have(taken_over, SOCKET_USE_DNS_UDP, i) &&
                           listening_sockets_have(taken_over, SOCKET_USE_DNS_TCP, i);
-        if (!is_claimed && !socket_claim(&options->dns_listen[i], true, fault))
+        if (!is_claimed && !claim(options, &options->dns_listen[i], true, fault))
             return false;
     }
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         if (!listening_sockets_have(taken_over, SOCKET_USE_GATE, i) &&
-            !socket_claim(&options->tls_listen[i].endpoint, false, fault))
+            !claim(options, &options->tls_listen[i].endpoint, false, fault))
             return false;
     return true;
 }

@@ -218,3 +218,13 @@ def test_help():
     for flag in ("--db", "--dns-listen", "--tls-listen", "--proxy-from", "--gate-address", "--upstream-dns", "--workers",
                  "--log-format"):
         assert flag in done.stdout
+
+
+@pytest.mark.skipif(not isolation.is_isolated, reason="needs a network namespace")
+def test_listeners_on_any_port_never_share_one(launch, make_policy):
+    """With eight ports in all, the kernel soon offers the same one twice."""
+    ports = 'ip link set lo up && echo 40000 40007 > /proc/sys/net/ipv4/ip_local_port_range && exec "$0" "$@"'
+    for _ in range(8):
+        pinhole = launch(make_policy([]), prefix=("unshare", "-n", "sh", "-c", ports))
+        assert pinhole.dns[1] != pinhole.gate[1]
+        pinhole.stop()
