@@ -12,6 +12,14 @@ struct requirement {
     struct required_pin pins[]; /* in order */
 };
 
+const char *verify_mode_word(enum verify_mode mode)
+{
+    static const char *const words[] = {
+        [VERIFY_CHAIN] = "chain", [VERIFY_PIN_ONLY] = "pin-only", [VERIFY_NONE] = "none"
+    };
+    return words[mode];
+}
+
 static int compare_pins(const void *left, const void *right)
 {
     const struct required_pin *one = left, *other = right;

@@ -11,6 +11,9 @@ enum verify_mode {
     VERIFY_NONE,      /* not at all */
 };
 
+/* The word of a mode in rule.verify, logs and JSON: a literal. */
+const char *verify_mode_word(enum verify_mode mode);
+
 #define PIN_NEVER_EXPIRES INT64_MAX
 
 /* A row of the table `pin`. */

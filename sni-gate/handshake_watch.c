@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { READ_BYTES = 16 * 1024 };
+enum { READ_BYTES = 16 * 1024, HELD_BYTES_MAX = 64 * 1024 };
 enum { READABLE = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR };
 
 static enum watch_outcome refuse(struct handshake_watch *watch, enum reason reason)
@@ -81,7 +81,8 @@ static enum watch_outcome send_up(struct handshake_watch *watch)
     if (up->sent == up->size)
         way_clear(up);
     size_t left = up->passable - up->sent;
-    if (left == 0 || !watch->can_write || watch->hello_sent < watch->hello->assembler.judged_size)
+    if (left == 0 || !watch->can_write || watch->is_held ||
+        watch->hello_sent < watch->hello->assembler.judged_size)
         return WATCH_GOES_ON;
     ssize_t sent = send_some(watch->server->descriptor, up->bytes + up->sent, left);
     if (sent < 0)
@@ -164,7 +165,7 @@ static enum watch_outcome take_up(struct handshake_watch *watch, const uint8_t *
 static bool wants_client(const struct handshake_watch *watch)
 {
     return (watch->up.events & READABLE) != 0 && watch->up.sent == watch->up.size &&
-           (watch->reads_second || !watch->filter.at_handshake);
+           !watch->is_held && (watch->reads_second || !watch->filter.at_handshake);
 }
 
 /* After its end, or without TLS, no second hello can come: there is nothing more to watch for. */
@@ -234,7 +235,9 @@ static enum watch_outcome judge_down(struct handshake_watch *watch)
 /* While the second hello is awaited, the server has nothing to say. */
 static bool wants_server(const struct handshake_watch *watch)
 {
-    return (watch->down.events & READABLE) != 0 && !watch->reads_second;
+    bool has_room =
+        !watch->is_held || (watch->down.size < HELD_BYTES_MAX && !watch->has_server_ended);
+    return (watch->down.events & READABLE) != 0 && !watch->reads_second && has_room;
 }
 
 static enum watch_outcome read_server(struct handshake_watch *watch)
@@ -243,11 +246,14 @@ static enum watch_outcome read_server(struct handshake_watch *watch)
     ssize_t size = receive_some(&watch->down, watch->server->descriptor, bytes);
     if (size < 0 && errno == EAGAIN)
         return WATCH_GOES_ON;
+    watch->has_server_ended = size == 0 && watch->down.size > 0;
+    if (watch->is_held && watch->has_server_ended)
+        return WATCH_GOES_ON;
     if (size <= 0)
         return WATCH_SERVER_LOST;
     if (!way_append(&watch->down, bytes, (size_t)size))
         return refuse(watch, REASON_OUT_OF_RESOURCES);
-    return judge_down(watch);
+    return watch->is_held ? WATCH_GOES_ON : judge_down(watch);
 }
 
 /* Both */
@@ -283,6 +289,7 @@ enum watch_outcome handshake_watch_start(struct handshake_watch *watch,
                                        .server = sides->server,
                                        .hello = hello,
                                        .can_write = true,
+                                       .is_held = sides->is_held,
                                        .reason = REASON_UPSTREAM_MALFORMED };
     watch->up.events = sides->client_events;
     watch->down.events = sides->server_events;
@@ -305,9 +312,21 @@ enum watch_outcome handshake_watch_server_ready(struct handshake_watch *watch, u
     return run(watch);
 }
 
+enum watch_outcome handshake_watch_let_go(struct handshake_watch *watch)
+{
+    watch->is_held = false;
+    enum watch_outcome outcome = watch->down.size > 0 ? judge_down(watch) : WATCH_GOES_ON;
+    return outcome == WATCH_GOES_ON ? run(watch) : outcome;
+}
+
+bool handshake_watch_can_leave_server(const struct handshake_watch *watch)
+{
+    return watch->up.passed == watch->hello_sent && !watch->has_relayed;
+}
+
 bool handshake_watch_can_start_over(const struct handshake_watch *watch)
 {
-    return watch->up.passed == watch->hello_sent && watch->down.size == 0 && !watch->has_relayed;
+    return handshake_watch_can_leave_server(watch) && watch->down.size == 0;
 }
 
 /* The rest of the hello, where the server answered before it had all of it, goes first. */
@@ -339,7 +358,10 @@ static struct relay_preface preface_of(struct watch_way *way)
 enum watch_outcome handshake_watch_start_over(struct handshake_watch *watch,
                                               const struct watch_sides *sides)
 {
+    way_clear(&watch->down);
     watch->server = sides->server;
+    watch->is_held = sides->is_held;
+    watch->has_server_ended = false;
     watch->up.events = sides->client_events;
     watch->down.events = sides->server_events;
     watch->hello_sent = 0;

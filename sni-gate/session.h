@@ -1,7 +1,8 @@
 /* sni-gate/session.h - one connection, from accept to close.
  *
- *     reading hello -> resolving -> connecting -> watching -> relaying
- *            \____________\____________\____________\____________\___ refusing -> closing
+ *     reading hello -> resolving -> connecting -> checking -> watching -> relaying
+ *            \____________\____________\____________\____________\____________\___ refusing ->
+ * closing
  *
  * (relaying closes at once: nothing is forged once the server may have spoken). Nothing is dialled
  * before the policy has allowed name and port. A session keeps the verdict and a copy of the name,
@@ -39,6 +40,7 @@ struct session_context {
     struct policy_view *view;
     struct relay_pool *relays;
     struct client_limits *limits; /* NULL: none; shared with other workers */
+    struct certificate_checker *checker;
     struct gate_sink sink;
     struct address_check address_check;
     struct session_list live;           /* not yet told to the sink */

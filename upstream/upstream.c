@@ -370,10 +370,10 @@ void upstream_connect(struct upstream_request *request, uint16_t port, upstream_
     start_connecting(request, on_done);
 }
 
-void upstream_connect_next(struct upstream_request *request, upstream_fn on_done)
+void upstream_connect_next(struct upstream_request *request, bool has_failed, upstream_fn on_done)
 {
     assert(request->server != NULL);
-    drop_attempt(attempt_of_watch(request->server), 0);
+    drop_attempt(attempt_of_watch(request->server), has_failed ? 0 : INT64_MAX);
     request->server = NULL;
     start_connecting(request, on_done);
 }

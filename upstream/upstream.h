@@ -103,10 +103,11 @@ void upstream_take_address(struct upstream_request *request, const struct ip_add
  * connected socket, watched still; the caller sets its on_ready. */
 void upstream_connect(struct upstream_request *request, uint16_t port, upstream_fn on_done);
 
-/* After the connected server failed before it sent a byte: closes `server`, remembers its address
- * as one that failed, and connects to another, as upstream_connect() does. An address that lost the
- * race is tried once more. REASON_UPSTREAM_CONNECT_FAILED when none is left. */
-void upstream_connect_next(struct upstream_request *request, upstream_fn on_done);
+/* After the connected server failed before anything of it went on, or proved the wrong one: closes
+ * `server`, remembers its address as one that failed where it `has_failed`, and connects to
+ * another, as upstream_connect() does. An address that lost the race is tried once more.
+ * REASON_UPSTREAM_CONNECT_FAILED when none is left. */
+void upstream_connect_next(struct upstream_request *request, bool has_failed, upstream_fn on_done);
 
 /* Takes the connected server away from the request, which may then be closed. The caller sets its
  * on_ready, and closes it. */

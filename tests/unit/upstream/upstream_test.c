@@ -262,14 +262,14 @@ static void next_address_after_a_server_that_failed(void **state)
     assert_ptr_equal(upstream_request_of_server(fixture->request.server), &fixture->request);
 
     fixture->connected = NOT_DONE;
-    upstream_connect_next(&fixture->request, note_connected);
+    upstream_connect_next(&fixture->request, true, note_connected);
     await(fixture, &fixture->connected);
     assert_int_equal(fixture->connected, REASON_ALLOWED);
     expect_endpoint(fixture, "127.0.0.2", ADDRESS_FIT);
     assert_int_equal(rank_of(fixture, "127.0.0.1"), ADDRESS_RANK_BAD);
 
     fixture->connected = NOT_DONE;
-    upstream_connect_next(&fixture->request, note_connected);
+    upstream_connect_next(&fixture->request, true, note_connected);
     await(fixture, &fixture->connected);
     assert_int_equal(fixture->connected, REASON_UPSTREAM_CONNECT_FAILED);
     assert_null(fixture->request.server);
@@ -466,7 +466,7 @@ static void address_of_a_rule_has_no_next(void **state)
     await(fixture, &fixture->connected);
     assert_non_null(fixture->request.server);
     fixture->connected = NOT_DONE;
-    upstream_connect_next(&fixture->request, note_connected);
+    upstream_connect_next(&fixture->request, true, note_connected);
     assert_int_equal(fixture->connected, REASON_UPSTREAM_CONNECT_FAILED);
 }
 
