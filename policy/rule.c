@@ -18,6 +18,11 @@ const char *rule_state_word(enum rule_state state)
     return words[state];
 }
 
+void compiled_rule_release(struct compiled_rule *rule)
+{
+    rule->requirement = requirement_unref(rule->requirement);
+}
+
 static bool end_as(struct rule_outcome *outcome, enum rule_state state, const char *reason)
 {
     outcome->state = state;

@@ -4,6 +4,7 @@
 #pragma once
 #include "policy/connect_to.h"
 #include "policy/host_name.h"
+#include "policy/requirement.h"
 #include "policy/verdict.h"
 
 /* As read from the database; borrows its strings, which end in NUL (a NUL inside shows in
@@ -34,9 +35,14 @@ struct compiled_rule {
     enum pattern_kind pattern;
     enum rule_action action;
     uint16_t port;
-    uint32_t group;               /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
-    struct connect_to connect_to; /* of an allow */
+    uint32_t group;                  /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
+    struct connect_to connect_to;    /* of an allow */
+    struct requirement *requirement; /* of an allow; NULL: what most demand. Who has the rule from
+                                        rule_compile() owns a reference */
 };
+
+/* Gives back what the rule owns. */
+void compiled_rule_release(struct compiled_rule *rule);
 
 /* What became of a rule: the values of rule_status.state. Zero admits nothing. */
 enum rule_state {
