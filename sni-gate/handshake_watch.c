@@ -2,7 +2,6 @@
 #include "sni-gate/handshake_watch.h"
 #include "net/socket.h"
 #include "sni-gate/client_hello.h"
-#include "sni-gate/server_opening.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -185,8 +184,8 @@ static enum watch_outcome read_client(struct handshake_watch *watch)
 
 /* From the server */
 
-/* The client gets the request for a second hello at once. What is kept is at most the beginning of
- * a record, for the next answer to be judged from there. */
+/* The client gets the request for a second hello at once. What is kept is what came behind it, for
+ * the next answer to be judged from there. */
 static enum watch_outcome pass_retry_on(struct handshake_watch *watch)
 {
     struct watch_way *down = &watch->down;
@@ -197,9 +196,10 @@ static enum watch_outcome pass_retry_on(struct handshake_watch *watch)
         return WATCH_CLIENT_LOST;
     down->passed += (size_t)sent;
     watch->has_relayed = true;
-    size_t whole = server_opening_whole_records(reader_over(down->bytes, down->size));
-    down->size = down->sent = down->size - whole;
-    memmove(down->bytes, down->bytes + whole, down->size);
+    size_t judged = server_flight_size(&watch->flight);
+    down->size = down->sent = down->size - judged;
+    memmove(down->bytes, down->bytes + judged, down->size);
+    server_flight_restart(&watch->flight);
     watch->reads_second = true;
     hello_assembler_init(&watch->second);
     return WATCH_GOES_ON;
@@ -219,14 +219,23 @@ static enum watch_outcome begin_second(struct handshake_watch *watch)
 
 static enum watch_outcome judge_down(struct handshake_watch *watch)
 {
-    switch (server_opening_judge(reader_over(watch->down.bytes, watch->down.size))) {
-    case SERVER_OPENING_INCOMPLETE:
+    switch (server_flight_read(&watch->flight, reader_over(watch->down.bytes, watch->down.size))) {
+    case SERVER_FLIGHT_INCOMPLETE:
         return WATCH_GOES_ON;
-    case SERVER_OPENING_ANSWER:
-        return WATCH_SEEN;
-    case SERVER_OPENING_RETRY:
+    case SERVER_FLIGHT_RETRY:
         return begin_second(watch);
-    case SERVER_OPENING_MALFORMED:
+    case SERVER_FLIGHT_HELLO:
+    case SERVER_FLIGHT_ALERT:
+    case SERVER_FLIGHT_NOT_TLS:
+        return WATCH_SEEN;
+    case SERVER_FLIGHT_OUT_OF_MEMORY:
+        return refuse(watch, REASON_OUT_OF_RESOURCES);
+    case SERVER_FLIGHT_MALFORMED:
+    case SERVER_FLIGHT_NO_CERTIFICATE: /* and those below: not where the opening alone is read */
+    case SERVER_FLIGHT_UNPROVEN:
+    case SERVER_FLIGHT_TLS13:
+    case SERVER_FLIGHT_RESUMED:
+    case SERVER_FLIGHT_PROVEN:
         break;
     }
     return refuse(watch, REASON_UPSTREAM_MALFORMED);
@@ -293,6 +302,7 @@ enum watch_outcome handshake_watch_start(struct handshake_watch *watch,
                                        .reason = REASON_UPSTREAM_MALFORMED };
     watch->up.events = sides->client_events;
     watch->down.events = sides->server_events;
+    server_flight_init(&watch->flight, NULL);
     enum watch_outcome outcome =
         take_up(watch, first->raw + first->judged_size, first->raw_size - first->judged_size);
     return outcome == WATCH_GOES_ON ? run(watch) : outcome;
@@ -388,4 +398,5 @@ void handshake_watch_release(struct handshake_watch *watch)
     way_clear(&watch->up);
     way_clear(&watch->down);
     hello_assembler_release(&watch->second);
+    server_flight_release(&watch->flight);
 }

@@ -10,6 +10,7 @@
 #include "net/relay.h"
 #include "sni-gate/hello_reader.h"
 #include "sni-gate/record_filter.h"
+#include "sni-gate/server_flight.h"
 
 enum watch_outcome {
     WATCH_REFUSED = 0, /* `reason` says why */
@@ -42,6 +43,7 @@ struct handshake_watch {
     size_t hello_sent;
     struct watch_way up, down;
     struct record_filter filter;
+    struct server_flight flight;
     struct hello_assembler second;
     bool reads_second; /* the server asked for it */
     bool has_retried;  /* and got it */
