@@ -1,6 +1,6 @@
 /* app/event_log.c - what happened on one thread, as log lines. */
 #include "app/event_log.h"
-#include "app/acceptance.h"
+#include "app/certificate_log.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "policy/policy.h"
@@ -104,53 +104,6 @@ static void add_sentence(struct log_record *record, const struct verdict *verdic
     log_record_bytes(record, "sentence", text.at, text.size);
 }
 
-static void add_pins(struct log_record *record, const struct certificate_finding *finding)
-{
-    char buffer[CERTIFICATE_CHAIN_MAX * (SPKI_PIN_TEXT + 1) + 1];
-    struct text text = text_in(buffer, sizeof(buffer));
-    for (uint32_t i = 0; i < finding->count; i++) {
-        text_add(&text, i > 0 ? "," : "");
-        spki_pin_add_to(&finding->chain[i].spki, &text);
-    }
-    log_record_bytes(record, "certificate_pins", text.at, text.size);
-}
-
-/* What the server showed. */
-static void add_finding(struct log_record *record, const struct certificate_finding *finding)
-{
-    if (finding->count > 0) {
-        log_record_text(record, "certificate_subject", finding->chain[0].subject);
-        log_record_text(record, "certificate_issuer", finding->chain[0].issuer);
-        add_pins(record, finding);
-    }
-    if (finding->detail[0] != '\0')
-        log_record_text(record, "certificate_problem", finding->detail);
-}
-
-static void add_acceptance(struct log_record *record, const struct refusal *refusal)
-{
-    char buffer[512];
-    struct text text = text_in(buffer, sizeof(buffer));
-    refusal_add_acceptance(refusal, &text);
-    if (text.size > 0)
-        log_record_bytes(record, "accept", text.at, text.size);
-}
-
-/* How the server was verified; where it failed, what was seen and what would accept it. */
-static void add_verification(struct log_record *record, const struct gate_event *event)
-{
-    const struct refusal refusal = { event->verdict.reason, event->verdict.rule_id,
-                                     event->requirement, event->finding };
-    log_record_text(record, "verify", verify_mode_word(requirement_mode(event->requirement)));
-    if (requirement_mode(event->requirement) == VERIFY_NONE)
-        return;
-    log_record_text(record, "proof", gate_proof_word(event->proof));
-    if (event->finding != NULL && event->finding->status != CERTIFICATE_GOOD)
-        add_finding(record, event->finding);
-    if (event->verdict.decision == DECISION_DENY)
-        add_acceptance(record, &refusal);
-}
-
 void event_log_query_denied(void *context, const struct resolver_event *event)
 {
     struct event_log *log = context;
@@ -201,7 +154,7 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
     if (event->has_stale_addresses)
         log_record_text(record, "addresses", "stale");
     if (event->server.address.family != 0)
-        add_verification(record, event);
+        certificate_log_add_connection(record, event);
     log_record_number(record, "bytes_up", (int64_t)event->bytes_up);
     log_record_number(record, "bytes_down", (int64_t)event->bytes_down);
     log_record_number(record, "duration_ms", event->duration_ms);
@@ -277,4 +230,5 @@ void event_log_tell_left_out(struct event_log *log, int64_t now_ms)
              now_ms);
     }
     tell(log, &log->rules, "rule_not_in_force", NULL, now_ms);
+    tell(log, &log->certificates, "certificate", NULL, now_ms);
 }

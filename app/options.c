@@ -91,6 +91,12 @@ static bool add_upstream_dns(struct options *options, const char *value)
     return server->port != 0 && !ip_address_is_unspecified(&server->address);
 }
 
+static bool set_ca_file(struct options *options, const char *value)
+{
+    options->ca_file = value;
+    return value[0] != '\0';
+}
+
 static bool set_workers(struct options *options, const char *value)
 {
     return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
@@ -158,6 +164,9 @@ static const struct option {
       "addresses)" },
     { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE, add_upstream_dns,
       "where the gate looks up real addresses (default: the system's resolv.conf)" },
+    { "--ca-file", "FILE", false, COMMAND_SERVE, set_ca_file,
+      "the roots that servers' certificates must lead to, in PEM (default: the system's trust "
+      "store)" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
     { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
       "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },

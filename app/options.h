@@ -34,6 +34,7 @@ struct options {
     struct gate_addresses gate_addresses;
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
+    const char *ca_file; /* borrowed; NULL: the system's roots */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

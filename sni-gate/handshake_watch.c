@@ -164,10 +164,12 @@ static enum watch_outcome take_up(struct handshake_watch *watch, const uint8_t *
 static bool wants_client(const struct handshake_watch *watch)
 {
     return (watch->up.events & READABLE) != 0 && watch->up.sent == watch->up.size &&
-           !watch->is_held && (watch->reads_second || !watch->filter.at_handshake);
+           !watch->is_held && !watch->has_client_ended &&
+           (watch->reads_second || !watch->filter.at_handshake);
 }
 
-/* After its end, or without TLS, no second hello can come: there is nothing more to watch for. */
+/* After its end, or without TLS, no second hello can come: there is nothing more to watch for, but
+ * for the server's proof. */
 static enum watch_outcome read_client(struct handshake_watch *watch)
 {
     uint8_t bytes[READ_BYTES];
@@ -176,10 +178,13 @@ static enum watch_outcome read_client(struct handshake_watch *watch)
         return WATCH_GOES_ON;
     if (size < 0 || (size == 0 && watch->reads_second))
         return WATCH_CLIENT_LOST;
+    watch->has_client_ended = size == 0;
     if (size == 0)
-        return WATCH_SEEN;
+        return watch->wants_proof ? WATCH_GOES_ON : WATCH_SEEN;
     enum watch_outcome outcome = take_up(watch, bytes, (size_t)size);
-    return outcome == WATCH_GOES_ON && watch->filter.is_not_tls ? WATCH_SEEN : outcome;
+    if (outcome != WATCH_GOES_ON || !watch->filter.is_not_tls)
+        return outcome;
+    return watch->wants_proof ? refuse(watch, REASON_NOT_TLS) : WATCH_SEEN;
 }
 
 /* From the server */
@@ -217,6 +222,20 @@ static enum watch_outcome begin_second(struct handshake_watch *watch)
     return feed_second(watch, up->bytes + up->size, waiting);
 }
 
+/* The server's last word: the client hears it, and nothing that may stand behind it. */
+static enum watch_outcome pass_alert_on(struct handshake_watch *watch)
+{
+    size_t size = server_flight_size(&watch->flight);
+    if (!watch->wants_proof)
+        return WATCH_SEEN;
+    ssize_t sent = send_some(watch->client->descriptor, watch->down.bytes, size);
+    if (sent < 0)
+        return WATCH_CLIENT_LOST;
+    watch->down.passed += (size_t)sent;
+    watch->has_relayed = true;
+    return refuse(watch, REASON_UPSTREAM_REFUSED);
+}
+
 static enum watch_outcome judge_down(struct handshake_watch *watch)
 {
     switch (server_flight_read(&watch->flight, reader_over(watch->down.bytes, watch->down.size))) {
@@ -224,18 +243,22 @@ static enum watch_outcome judge_down(struct handshake_watch *watch)
         return WATCH_GOES_ON;
     case SERVER_FLIGHT_RETRY:
         return begin_second(watch);
-    case SERVER_FLIGHT_HELLO:
     case SERVER_FLIGHT_ALERT:
-    case SERVER_FLIGHT_NOT_TLS:
-        return WATCH_SEEN;
-    case SERVER_FLIGHT_OUT_OF_MEMORY:
-        return refuse(watch, REASON_OUT_OF_RESOURCES);
-    case SERVER_FLIGHT_MALFORMED:
-    case SERVER_FLIGHT_NO_CERTIFICATE: /* and those below: not where the opening alone is read */
-    case SERVER_FLIGHT_UNPROVEN:
+        return pass_alert_on(watch);
+    case SERVER_FLIGHT_HELLO:
     case SERVER_FLIGHT_TLS13:
     case SERVER_FLIGHT_RESUMED:
     case SERVER_FLIGHT_PROVEN:
+        return WATCH_SEEN;
+    case SERVER_FLIGHT_NOT_TLS:
+        return watch->wants_proof ? refuse(watch, REASON_CERTIFICATE_ABSENT) : WATCH_SEEN;
+    case SERVER_FLIGHT_NO_CERTIFICATE:
+        return refuse(watch, REASON_CERTIFICATE_ABSENT);
+    case SERVER_FLIGHT_UNPROVEN:
+        return refuse(watch, REASON_CERTIFICATE_UNPROVEN);
+    case SERVER_FLIGHT_OUT_OF_MEMORY:
+        return refuse(watch, REASON_OUT_OF_RESOURCES);
+    case SERVER_FLIGHT_MALFORMED:
         break;
     }
     return refuse(watch, REASON_UPSTREAM_MALFORMED);
@@ -299,10 +322,11 @@ enum watch_outcome handshake_watch_start(struct handshake_watch *watch,
                                        .hello = hello,
                                        .can_write = true,
                                        .is_held = sides->is_held,
+                                       .wants_proof = sides->wants_proof,
                                        .reason = REASON_UPSTREAM_MALFORMED };
     watch->up.events = sides->client_events;
     watch->down.events = sides->server_events;
-    server_flight_init(&watch->flight, NULL);
+    server_flight_init(&watch->flight, sides->wants_proof ? &hello->hello : NULL);
     enum watch_outcome outcome =
         take_up(watch, first->raw + first->judged_size, first->raw_size - first->judged_size);
     return outcome == WATCH_GOES_ON ? run(watch) : outcome;
@@ -369,6 +393,8 @@ enum watch_outcome handshake_watch_start_over(struct handshake_watch *watch,
                                               const struct watch_sides *sides)
 {
     way_clear(&watch->down);
+    server_flight_release(&watch->flight);
+    server_flight_init(&watch->flight, watch->wants_proof ? &watch->hello->hello : NULL);
     watch->server = sides->server;
     watch->is_held = sides->is_held;
     watch->has_server_ended = false;

@@ -4,6 +4,8 @@
  * A HelloRetryRequest (RFC 8446 4.1.4) makes the client speak again, and a client could name
  * another server then; so its second hello goes on only if it carries the very same server name.
  * The first hello is kept until the server's first byte, for another address to be tried.
+ * Where a proof is wanted, the watch goes on until the server has shown all that it will: see
+ * sni-gate/server_flight.h. The outcome is in `flight.status`.
  * While it is held back, because the server's certificate is still being checked, the server gets
  * the hello alone, and the client nothing at all. Belongs to one worker's loop. */
 #pragma once
@@ -24,7 +26,8 @@ enum watch_outcome {
 struct watch_sides {
     struct socket_watch *client, *server; /* borrowed */
     uint32_t client_events, server_events;
-    bool is_held; /* until handshake_watch_let_go() */
+    bool is_held;     /* until handshake_watch_let_go() */
+    bool wants_proof; /* what the server shows of its certificate is watched too */
 };
 
 /* Bytes on their way from one side to the other. */
@@ -45,11 +48,12 @@ struct handshake_watch {
     struct record_filter filter;
     struct server_flight flight;
     struct hello_assembler second;
-    bool reads_second; /* the server asked for it */
-    bool has_retried;  /* and got it */
-    bool has_relayed;  /* the client has had a byte of the server's */
-    bool can_write;    /* to the server */
-    bool is_held;
+    bool reads_second;     /* the server asked for it */
+    bool has_retried;      /* and got it */
+    bool has_relayed;      /* the client has had a byte of the server's */
+    bool has_client_ended; /* while a proof is wanted: the end is passed on later */
+    bool can_write;        /* to the server */
+    bool is_held, wants_proof;
     bool has_server_ended; /* while held: what it said before is judged later */
     enum reason reason;
 };

@@ -405,7 +405,7 @@ static void act_on_watch(struct session *session, enum watch_outcome outcome)
     case WATCH_GOES_ON:
         break;
     case WATCH_SEEN:
-        session_step(session, SERVER_ANSWERED);
+        go_on_or_refuse(session, session_judge_flight(session), SERVER_ANSWERED);
         break;
     case WATCH_CLIENT_LOST:
         session_end(session, GATE_END_CLIENT_RESET);
@@ -438,9 +438,9 @@ static void watch_server_ready(struct socket_watch *server, uint32_t events)
 static void watch_handshake(struct session *session)
 {
     struct session_opening *opening = session->opening;
-    const struct watch_sides sides = { &session->client, opening->request.server,
+    const struct watch_sides sides = { &session->client,       opening->request.server,
                                        opening->client_events, opening->request.server_events,
-                                       opening->is_checking };
+                                       opening->is_checking,   session_demands_check(session) };
     bool is_first = opening->watch.client == NULL;
     opening->request.server->on_ready = watch_server_ready;
     act_on_watch(session, is_first ? handshake_watch_start(&opening->watch, &sides, &opening->hello)

@@ -28,6 +28,8 @@ enum {
     SESSION_REJUDGED_PER_TURN = 1000,
 };
 
+struct certificate_checker;
+struct trust_store;
 struct session;
 LIST_HEAD(session_list, session);
 TAILQ_HEAD(session_queue, session);
@@ -41,6 +43,7 @@ struct session_context {
     struct relay_pool *relays;
     struct client_limits *limits; /* NULL: none; shared with other workers */
     struct certificate_checker *checker;
+    const struct trust_store *trust_store;
     struct gate_sink sink;
     struct address_check address_check;
     struct session_list live;           /* not yet told to the sink */

@@ -1,15 +1,23 @@
 /* sni-gate/session_checking.c - what a connection has to do with the check of its server's
  * certificate. */
 #include "base/clock.h"
+#include "policy/policy.h"
+#include "policy/policy_feed.h"
 #include "policy/requirement.h"
+#include "sni-gate/hello_class.h"
 #include "sni-gate/session_layout.h"
+#include "tls/certificate_chain.h"
+#include "upstream/certificate_judgement.h"
+
+#include <string.h>
 
 bool session_demands_check(const struct session *session)
 {
     return requirement_mode(session->requirement) != VERIFY_NONE;
 }
 
-bool session_ask_for_verdict(struct session *session, check_fn on_outcome,
+bool session_ask_for_verdict(struct session *session,
+                             void (*on_outcome)(struct check_wait *, const struct check_outcome *),
                              struct check_outcome *ret_outcome)
 {
     struct session_opening *opening = session->opening;
@@ -17,8 +25,9 @@ bool session_ask_for_verdict(struct session *session, check_fn on_outcome,
         .endpoint = opening->request.endpoint,
         .name = &opening->hello.name,
         .requirement = session->requirement,
-        .class = opening->hello.class,
+        .class = hello_class_of(&opening->hello.hello),
         .client = session->arrival.client.address,
+        .is_typed = opening->request.is_typed,
     };
     opening->check.on_outcome = on_outcome;
     bool is_known =
@@ -27,12 +36,63 @@ bool session_ask_for_verdict(struct session *session, check_fn on_outcome,
     return is_known;
 }
 
-void session_keep_outcome(struct session *session, const struct check_outcome *outcome)
+static void take_finding(struct session *session, struct certificate_finding *finding)
 {
     certificate_finding_unref(session->finding);
-    session->finding = outcome->finding;
+    session->finding = finding;
+}
+
+void session_keep_outcome(struct session *session, const struct check_outcome *outcome)
+{
+    take_finding(session, outcome->finding);
     session->proof = outcome->reason == REASON_ALLOWED ? GATE_PROOF_CHECK : GATE_PROOF_NONE;
     session->opening->is_checking = false;
+}
+
+/* A certificate that the check has just found good is not judged twice. */
+static bool is_the_one_checked(const struct session *session, const struct certificate_chain *chain)
+{
+    struct certificate_fingerprint shown;
+    const struct certificate_finding *checked = session->finding;
+    return checked != NULL && checked->status == CERTIFICATE_GOOD &&
+           certificate_chain_fingerprint(chain, &shown) &&
+           memcmp(&shown, &checked->fingerprint, sizeof(shown)) == 0;
+}
+
+/* Under TLS 1.2 and lower: the very certificate that passes, whose key has signed. */
+static enum reason judge_chain(struct session *session, const struct certificate_chain *chain)
+{
+    const struct certificate_claim claim = { .trust_store = session->context->trust_store,
+                                             .name = &session->opening->hello.name,
+                                             .requirement = session->requirement,
+                                             .now_s = clock_realtime_s() };
+    if (chain == NULL)
+        return REASON_CERTIFICATE_ABSENT;
+    if (is_the_one_checked(session, chain))
+        return REASON_ALLOWED;
+    struct certificate_judgement judgement = certificate_judge(&claim, chain);
+    take_finding(session, judgement.finding);
+    return judgement.reason;
+}
+
+enum reason session_judge_flight(struct session *session)
+{
+    struct server_flight *flight = &session->opening->watch.flight;
+    const struct policy *policy = policy_view_get(session->context->view);
+    if (!session_demands_check(session) || flight->status == SERVER_FLIGHT_TLS13)
+        return REASON_ALLOWED;
+    if (flight->status == SERVER_FLIGHT_RESUMED) {
+        session->proof = GATE_PROOF_RESUMED;
+        return policy_settings(policy)->resumption == RESUMPTION_ALLOW ? REASON_ALLOWED
+                                                                       : REASON_RESUMPTION_DENIED;
+    }
+    if (flight->status != SERVER_FLIGHT_PROVEN)
+        return REASON_CERTIFICATE_UNPROVEN;
+    struct certificate_chain *chain = server_flight_take_chain(flight);
+    enum reason reason = judge_chain(session, chain);
+    session->proof = reason == REASON_ALLOWED ? GATE_PROOF_HANDSHAKE : GATE_PROOF_NONE;
+    certificate_chain_free(chain);
+    return reason;
 }
 
 void session_stop_checking(struct session *session)

@@ -80,11 +80,14 @@ struct session_opening *session_opening_new(struct session *session);
 bool session_demands_check(const struct session *session);
 /* Asks for the verdict on the server that is connected. True: known, `*ret_outcome` is set. False:
  * `on_outcome` is called once, later. */
-bool session_ask_for_verdict(struct session *session, check_fn on_outcome,
+bool session_ask_for_verdict(struct session *session,
+                             void (*on_outcome)(struct check_wait *, const struct check_outcome *),
                              struct check_outcome *ret_outcome);
 /* Keeps what was found, for the log and for when the policy changes. Takes over the outcome's
  * reference. */
 void session_keep_outcome(struct session *session, const struct check_outcome *outcome);
+/* Judges what the handshake itself has shown of the server. REASON_ALLOWED, or why not. */
+enum reason session_judge_flight(struct session *session);
 /* No verdict is awaited any more. */
 void session_stop_checking(struct session *session);
 /* May another address of the name be tried after this verdict? */

@@ -1,6 +1,7 @@
 /* tls/certificate_chain.c - reading a certificate_list, and what a certificate is known by. */
 #include "tls/certificate_chain.h"
 #include "base/spki_pin.h"
+#include "tls/certificate_finding.h"
 #include "tls/library.h"
 
 #include <openssl/err.h>
@@ -78,4 +79,16 @@ bool certificate_spki(const X509 *certificate, struct spki_pin *ret_pin)
     if (is_well)
         *ret_pin = pin;
     return is_well;
+}
+
+bool certificate_chain_fingerprint(const struct certificate_chain *chain,
+                                   struct certificate_fingerprint *ret_fingerprint)
+{
+    struct certificate_fingerprint fingerprint;
+    unsigned size = sizeof(fingerprint.sha256);
+    if (X509_digest(sk_X509_value(chain->certificates, 0), EVP_sha256(), fingerprint.sha256,
+                    &size) != 1)
+        return false;
+    *ret_fingerprint = fingerprint;
+    return true;
 }

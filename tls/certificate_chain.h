@@ -16,3 +16,9 @@ enum {
 struct certificate_chain *certificate_chain_read(struct reader list);
 /* NULL is fine. */
 void certificate_chain_free(struct certificate_chain *chain);
+
+struct certificate_fingerprint;
+
+/* Of the server's own certificate. False when out of memory. */
+bool certificate_chain_fingerprint(const struct certificate_chain *chain,
+                                   struct certificate_fingerprint *ret_fingerprint);

@@ -3,6 +3,7 @@
  * checked here, so that a chain that is only expired is told from one that is forged. */
 #include "tls/certificate_check.h"
 #include "base/text.h"
+#include "tls/certificate_chain.h"
 #include "tls/certificate_name.h"
 #include "tls/library.h"
 
@@ -333,6 +334,9 @@ struct certificate_finding *certificate_check(const struct trust_store *store,
         finding = check_by_pins(chain->certificates, demand);
     else
         finding = check_by_roots(store->store, chain->certificates, demand);
+    if (finding != NULL && chain != NULL &&
+        !certificate_chain_fingerprint(chain, &finding->fingerprint))
+        finding = certificate_finding_unref(finding);
     ERR_clear_error();
     return finding;
 }

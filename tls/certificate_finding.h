@@ -25,8 +25,14 @@ struct certificate_summary {
                                                                              ASCII, cut */
 };
 
+/* SHA-256 of a certificate as it was sent. */
+struct certificate_fingerprint {
+    uint8_t sha256[32];
+};
+
 struct certificate_finding {
     atomic_uint references;
+    struct certificate_fingerprint fingerprint; /* of the server's own; zeros: there was none */
     enum certificate_status status;
     bool is_validated; /* `chain` was built from the leaf to its trust anchor, and every signature
                           in it holds; else it is what the server presented */

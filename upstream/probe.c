@@ -4,8 +4,8 @@
 #include "net/poller.h"
 #include "net/socket.h"
 #include "tls/certificate_chain.h"
-#include "tls/certificate_check.h"
 #include "tls/handshake.h"
+#include "upstream/certificate_judgement.h"
 #include "upstream/upstream.h"
 
 #include <errno.h>
@@ -90,61 +90,6 @@ static void end_one(struct probe_handshake *one)
 
 /* Judging */
 
-static enum reason reason_of(enum certificate_status status)
-{
-    switch (status) {
-    case CERTIFICATE_EXPIRED:
-        return REASON_CERTIFICATE_EXPIRED;
-    case CERTIFICATE_NOT_YET_VALID:
-        return REASON_CERTIFICATE_NOT_YET_VALID;
-    case CERTIFICATE_WRONG_NAME:
-        return REASON_CERTIFICATE_WRONG_NAME;
-    case CERTIFICATE_PIN_MISMATCH:
-        return REASON_PIN_MISMATCH;
-    case CERTIFICATE_ABSENT:
-        return REASON_CERTIFICATE_ABSENT;
-    case CERTIFICATE_GOOD:
-        return REASON_ALLOWED;
-    case CERTIFICATE_UNTRUSTED:
-        break;
-    }
-    return REASON_CERTIFICATE_UNTRUSTED;
-}
-
-/* The pins of one mode that have not expired. */
-static uint32_t live_pins(const struct requirement *requirement, bool is_enforced, int64_t now_s,
-                          struct spki_pin ret_pins[REQUIRED_PINS_MAX])
-{
-    uint32_t count, live = 0;
-    const struct required_pin *pins = requirement_pins(requirement, &count);
-    for (uint32_t i = 0; i < count; i++)
-        if (pins[i].is_enforced == is_enforced && pins[i].expires_at > now_s)
-            ret_pins[live++] = pins[i].spki;
-    return live;
-}
-
-static bool has_pin(const struct spki_pin *pins, uint32_t count, const struct spki_pin *wanted)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (spki_pin_equal(&pins[i], wanted))
-            return true;
-    return false;
-}
-
-/* Are there pins that only report, and is none of them in the chain? What was merely presented does
- * not count but for the server's own certificate, whose key it has proved. */
-static bool misses_report_pin(const struct requirement *requirement,
-                              const struct certificate_finding *finding, int64_t now_s)
-{
-    struct spki_pin pins[REQUIRED_PINS_MAX];
-    uint32_t pin_count = live_pins(requirement, false, now_s, pins);
-    uint32_t chain_count = finding->is_validated || finding->count == 0 ? finding->count : 1;
-    for (uint32_t i = 0; i < chain_count; i++)
-        if (has_pin(pins, pin_count, &finding->chain[i].spki))
-            return false;
-    return pin_count > 0;
-}
-
 /* Narrows what is known to when this chain is valid. */
 static void narrow_dates(struct probe_result *result, const struct certificate_finding *finding)
 {
@@ -155,16 +100,13 @@ static void narrow_dates(struct probe_result *result, const struct certificate_f
             result->not_before_s = finding->chain[i].not_before_s;
 }
 
-static void take_good(struct probe *probe, struct certificate_finding *finding,
-                      const struct certificate_demand *demand)
+static void take_good(struct probe *probe, const struct certificate_judgement *judgement)
 {
+    struct certificate_finding *finding = judgement->finding;
     struct probe_result *result = &probe->result;
     result->reason = REASON_ALLOWED;
-    result->misses_report_pin |=
-        misses_report_pin(probe->target->requirement, finding, demand->now_s);
-    /* A pin on the server's own key is all that counts: no date does (tls/certificate_check.h). */
-    if (!demand->is_pin_only || finding->count == 0 ||
-        !has_pin(demand->pins, demand->pin_count, &finding->chain[0].spki))
+    result->misses_report_pin |= judgement->misses_report_pin;
+    if (judgement->dates_count)
         narrow_dates(result, finding);
     if (result->finding == NULL)
         result->finding = finding;
@@ -176,26 +118,18 @@ static void take_good(struct probe *probe, struct certificate_finding *finding,
 static void judge(struct probe_handshake *one)
 {
     struct probe *probe = one->probe;
-    const struct requirement *requirement = probe->target->requirement;
-    struct spki_pin pins[REQUIRED_PINS_MAX];
-    struct certificate_demand demand = {
-        .host = probe->host,
-        .is_pin_only = requirement_mode(requirement) == VERIFY_PIN_ONLY,
-        .pins = pins,
-        .now_s = probe->tools->realtime_s(),
-    };
-    demand.pin_count = live_pins(requirement, true, demand.now_s, pins);
+    const struct certificate_claim claim = { .trust_store = probe->tools->trust_store,
+                                             .name = &probe->target->name,
+                                             .requirement = probe->target->requirement,
+                                             .now_s = probe->tools->realtime_s() };
     struct certificate_chain *chain = handshake_take_chain(one->handshake);
-    struct certificate_finding *finding =
-        certificate_check(probe->tools->trust_store, chain, &demand);
+    struct certificate_judgement judgement = certificate_judge(&claim, chain);
     certificate_chain_free(chain);
-    if (finding == NULL) {
-        fail(probe, REASON_OUT_OF_RESOURCES, false, NULL);
-    } else if (finding->status != CERTIFICATE_GOOD) {
-        fail(probe, reason_of(finding->status), true, finding);
-    } else {
-        take_good(probe, finding, &demand);
+    if (judgement.reason == REASON_ALLOWED) {
+        take_good(probe, &judgement);
         end_one(one);
+    } else {
+        fail(probe, judgement.reason, judgement.finding != NULL, judgement.finding);
     }
 }
 
