@@ -116,10 +116,10 @@ static bool summarize(const X509 *certificate, struct certificate_summary *ret_s
                                   ret_summary->issuer);
 }
 
-/* Puts the first of `certificates` into the finding. False when out of memory. */
+/* Puts the first of `certificates`, NULL for none, into the finding. False when out of memory. */
 static bool describe(struct certificate_finding *finding, STACK_OF(X509) * certificates)
 {
-    int count = sk_X509_num(certificates);
+    int count = certificates != NULL ? sk_X509_num(certificates) : 0;
     finding->count = count < CERTIFICATE_CHAIN_MAX ? (uint32_t)count : CERTIFICATE_CHAIN_MAX;
     finding->not_after_s = INT64_MAX;
     for (uint32_t i = 0; i < finding->count; i++) {
@@ -299,7 +299,7 @@ static struct certificate_finding *check_by_pins(STACK_OF(X509) * presented,
                                                  const struct certificate_demand *demand)
 {
     struct certificate_finding *best =
-        finding_of(CERTIFICATE_PIN_MISMATCH, "no pin names a presented certificate", presented);
+        finding_of(CERTIFICATE_PIN_MISMATCH, "no pin names a certificate of its chain", presented);
     for (int i = 0; i < sk_X509_num(presented) && best != NULL && weight(best) < 3; i++) {
         struct spki_pin spki;
         X509 *certificate = sk_X509_value(presented, i);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { UPKEEP_EVERY_MS = 1000, RENEWALS_A_TURN = 4 };
+enum { RENEWALS_A_TURN = 4 };
 
 TAILQ_HEAD(check_waits, check_wait);
 
@@ -33,7 +33,6 @@ struct own_probe {
 struct certificate_checker {
     struct certificate_checker_parts parts;
     struct board_member *member;
-    uv_timer_t timer;
     LIST_HEAD(, check_group) groups;
     LIST_HEAD(, own_probe) probes;
     struct check_group *spare; /* to wait in; NULL: none. What is known needs no allocation */
@@ -199,9 +198,8 @@ static void start_probe(struct certificate_checker *checker, struct board_entry 
         count(checker, CERTIFICATE_COUNTER_RENEWALS);
 }
 
-static void on_upkeep(uv_timer_t *timer)
+void certificate_checker_keep_up(struct certificate_checker *checker)
 {
-    struct certificate_checker *checker = timer->data;
     struct board_entry *probes[RENEWALS_A_TURN];
     const struct check_moment now = moment_now(checker);
     uint32_t due = certificate_board_upkeep(checker->parts.board, &now, RENEWALS_A_TURN, probes);
@@ -341,17 +339,7 @@ struct certificate_checker *certificate_checker_new(const struct certificate_che
         free(checker);
         return NULL;
     }
-    (void)uv_timer_init(parts->tools.upstream->loop, &checker->timer); /* always succeeds */
-    checker->timer.data = checker;
-    (void)uv_timer_start(&checker->timer, on_upkeep, UPKEEP_EVERY_MS, UPKEEP_EVERY_MS);
     return checker;
-}
-
-static void on_closed(uv_handle_t *timer)
-{
-    struct certificate_checker *checker = timer->data;
-    free(checker->spare);
-    free(checker);
 }
 
 static void end_probes(struct certificate_checker *checker)
@@ -379,5 +367,6 @@ void certificate_checker_free(struct certificate_checker *checker)
         remove_group(group);
     }
     certificate_board_leave(checker->parts.board, checker->member);
-    uv_close((uv_handle_t *)&checker->timer, on_closed);
+    free(checker->spare);
+    free(checker);
 }

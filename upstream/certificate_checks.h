@@ -67,9 +67,11 @@ enum certificate_counter {
 /* NULL when out of memory. */
 struct certificate_checker *certificate_checker_new(const struct certificate_checker_parts *parts);
 /* Ends its probes; who waits on this loop is told nothing more, others are told that it failed. Not
- * from within a callback of its own. Its memory goes with a close callback, so run the loop once
- * more. NULL is fine. */
+ * from within a callback of its own; run the loop once more. NULL is fine. */
 void certificate_checker_free(struct certificate_checker *checker);
+
+/* To be called about once a second: renews what is in use, and lets go of what has expired. */
+void certificate_checker_keep_up(struct certificate_checker *checker);
 
 /* Never asked where nothing is demanded (VERIFY_NONE). True: known, or refused, `*ret_outcome` is
  * set. False: `on_outcome` comes once, later, unless it is cancelled. */

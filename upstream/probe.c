@@ -294,7 +294,7 @@ struct probe *probe_start(const struct probe_tools *tools, const struct check_ta
     struct text host = text_in(probe->host, sizeof(probe->host));
     host_name_add_to(&target->name, &host);
     (void)uv_timer_init(tools->upstream->loop, &probe->timer); /* always succeeds */
-    (void)uv_timer_start(&probe->timer, on_deadline, PROBE_MS, 0);
+    (void)uv_timer_start(&probe->timer, on_deadline, tools->deadline_ms, 0);
     set_classes(probe);
     connect_all(probe);
     return probe;

@@ -22,6 +22,7 @@ struct probe_tools {
     const struct tls_client *tls_client;
     const struct trust_store *trust_store;
     int64_t (*realtime_s)(void);
+    uint32_t deadline_ms; /* PROBE_MS */
 };
 
 struct probe;
