@@ -239,6 +239,7 @@ static void resumes_as_expected(void **state)
     SSL_SESSION *session = talk_finish(&talk);
     talk_connect(&talk, session);
     take_exchange(&talk, &exchange);
+    assert_int_equal(exchange.hello.offers_psk, row->expected == SERVER_FLIGHT_TLS13);
     assert_int_equal(read_answer(&exchange.hello, exchange.answer, exchange.size), row->expected);
     assert_any_cut(&exchange, row->expected);
     assert_any_records(&exchange, row->expected);
