@@ -280,8 +280,8 @@ static void decide(struct session *session)
         check_ech(session, policy);
     if (session->verdict.decision == DECISION_ALLOW)
         take_connect_to(session, policy);
-    session->requirement = requirement_ref(
-        policy_requirement(policy, &session->opening->hello.name, &session->verdict));
+    session_demand(session,
+                   policy_requirement(policy, &session->opening->hello.name, &session->verdict));
     session_step(session, session->verdict.decision == DECISION_ALLOW ? NAME_ALLOWED : REFUSED);
 }
 
@@ -399,13 +399,23 @@ static void check_server(struct session *session)
 
 /* WATCHING */
 
+static void act_on_flight(struct session *session, enum reason reason)
+{
+    if (reason == REASON_ALLOWED)
+        session_step(session, SERVER_ANSWERED);
+    else if (session_may_leave_server(session, reason))
+        leave_server(session, reason);
+    else
+        refuse(session, reason);
+}
+
 static void act_on_watch(struct session *session, enum watch_outcome outcome)
 {
     switch (outcome) {
     case WATCH_GOES_ON:
         break;
     case WATCH_SEEN:
-        go_on_or_refuse(session, session_judge_flight(session), SERVER_ANSWERED);
+        act_on_flight(session, session_judge_flight(session));
         break;
     case WATCH_CLIENT_LOST:
         session_end(session, GATE_END_CLIENT_RESET);

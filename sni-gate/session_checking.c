@@ -9,6 +9,7 @@
 #include "tls/certificate_chain.h"
 #include "upstream/certificate_judgement.h"
 
+#include <stddef.h>
 #include <string.h>
 
 bool session_demands_check(const struct session *session)
@@ -16,19 +17,45 @@ bool session_demands_check(const struct session *session)
     return requirement_mode(session->requirement) != VERIFY_NONE;
 }
 
-bool session_ask_for_verdict(struct session *session,
-                             void (*on_outcome)(struct check_wait *, const struct check_outcome *),
-                             struct check_outcome *ret_outcome)
+static struct check_question question_of(const struct session *session,
+                                         const struct endpoint *endpoint)
 {
-    struct session_opening *opening = session->opening;
-    const struct check_question question = {
-        .endpoint = opening->request.endpoint,
+    const struct session_opening *opening = session->opening;
+    return (struct check_question){
+        .endpoint = *endpoint,
         .name = &opening->hello.name,
         .requirement = session->requirement,
-        .class = hello_class_of(&opening->hello.hello),
+        .class = opening->class,
         .client = session->arrival.client.address,
         .is_typed = opening->request.is_typed,
     };
+}
+
+static enum board_rank rank_address(const struct upstream_request *request,
+                                    const struct endpoint *endpoint)
+{
+    const struct session_opening *opening =
+        (const struct session_opening *)((const char *)request -
+                                         offsetof(struct session_opening, request));
+    const struct check_question question = question_of(opening->session, endpoint);
+    return certificate_checker_rank(opening->context->checker, &question);
+}
+
+void session_demand(struct session *session, struct requirement *requirement)
+{
+    struct session_opening *opening = session->opening;
+    session->requirement = requirement_ref(requirement);
+    if (!session_demands_check(session))
+        return;
+    opening->class = hello_class_of(&opening->hello.hello);
+    opening->request.rank = rank_address;
+}
+
+bool session_ask_for_verdict(struct session *session, verdict_fn on_outcome,
+                             struct check_outcome *ret_outcome)
+{
+    struct session_opening *opening = session->opening;
+    const struct check_question question = question_of(session, &opening->request.endpoint);
     opening->check.on_outcome = on_outcome;
     bool is_known =
         certificate_checker_ask(session->context->checker, &question, &opening->check, ret_outcome);
@@ -105,7 +132,7 @@ void session_stop_checking(struct session *session)
 static bool is_of_address(enum reason reason)
 {
     return reason != REASON_PINS_EXPIRED && reason != REASON_PROBE_LIMIT &&
-           reason != REASON_OUT_OF_RESOURCES;
+           reason != REASON_RESUMPTION_DENIED && reason != REASON_OUT_OF_RESOURCES;
 }
 
 bool session_may_leave_server(const struct session *session, enum reason reason)

@@ -30,7 +30,8 @@ struct session_opening {
     struct hello_reader hello;
     struct connect_to *connect_to; /* owned, until it is dialled; NULL: the name itself */
     struct upstream_request request;
-    struct check_wait check; /* of the server's certificate */
+    struct hello_class class; /* of a hello whose server is checked */
+    struct check_wait check;  /* of the server's certificate */
     bool is_checking;
     enum reason lost_reason; /* why the last server was left */
     struct handshake_watch watch;
@@ -76,12 +77,17 @@ struct session {
 
 /* A beginning for `session`, which owns it; NULL when out of memory. */
 struct session_opening *session_opening_new(struct session *session);
-/* session_checking.c: Does the rule demand a check of the server's certificate? */
+/* session_checking.c */
+
+typedef void (*verdict_fn)(struct check_wait *wait, const struct check_outcome *outcome);
+
+/* Sets what is demanded of the server, by the rule that allowed the name. */
+void session_demand(struct session *session, struct requirement *requirement);
+/* Does the rule demand a check of the server's certificate? */
 bool session_demands_check(const struct session *session);
 /* Asks for the verdict on the server that is connected. True: known, `*ret_outcome` is set. False:
  * `on_outcome` is called once, later. */
-bool session_ask_for_verdict(struct session *session,
-                             void (*on_outcome)(struct check_wait *, const struct check_outcome *),
+bool session_ask_for_verdict(struct session *session, verdict_fn on_outcome,
                              struct check_outcome *ret_outcome);
 /* Keeps what was found, for the log and for when the policy changes. Takes over the outcome's
  * reference. */

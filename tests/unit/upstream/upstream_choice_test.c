@@ -44,7 +44,7 @@ static void good_certificate_comes_first(void **state)
     for (int address = 2; address > 0; address--) { /* and the worst last */
         char expected[] = { '1', '2', '7', '.', '0', '.', '0', '.', (char)('0' + address), 0 };
         fixture->connected = NOT_DONE;
-        upstream_connect_next(&fixture->request, note_connected);
+        upstream_connect_next(&fixture->request, true, note_connected);
         await(fixture, &fixture->connected);
         expect_endpoint(fixture, expected, ADDRESS_FIT);
     }
@@ -87,7 +87,7 @@ static void recent_address_of_unknown_certificate_is_not_dialled(void **state)
     assert_int_equal(reach_after_loss(fixture, "127.0.0.2"), REASON_ALLOWED);
     expect_endpoint(fixture, "127.0.0.1", ADDRESS_FIT);
     fixture->connected = NOT_DONE;
-    upstream_connect_next(&fixture->request, note_connected);
+    upstream_connect_next(&fixture->request, true, note_connected);
     await(fixture, &fixture->connected);
     assert_int_equal(fixture->connected, REASON_UPSTREAM_CONNECT_FAILED);
     close(second);
