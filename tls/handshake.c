@@ -129,10 +129,18 @@ static bool is_refusal(int reason)
            reason == SSL_R_WRONG_SSL_VERSION;
 }
 
+/* What the signature's own arithmetic says may stand before it. */
+static bool is_bad_signature(unsigned long error)
+{
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_BAD_SIGNATURE;
+}
+
 static enum handshake_progress explain_failure(struct handshake *handshake)
 {
     unsigned long error = ERR_peek_error();
     const char *words = ERR_reason_error_string(error);
+    if (is_bad_signature(ERR_peek_last_error()))
+        return fail(handshake, HANDSHAKE_UNPROVEN, "bad signature");
     if (ERR_GET_LIB(error) == ERR_LIB_SSL && is_refusal(ERR_GET_REASON(error)))
         return fail(handshake, HANDSHAKE_REFUSED, words);
     if (handshake->channel.is_closed)

@@ -39,7 +39,8 @@ enum handshake_progress {
 enum handshake_progress handshake_advance(struct handshake *handshake);
 
 enum handshake_failure {
-    HANDSHAKE_BROKEN = 0, /* no TLS, against its rules, a bad signature, or too much of it */
+    HANDSHAKE_BROKEN = 0, /* no TLS, against its rules, or too much of it */
+    HANDSHAKE_UNPROVEN,   /* the signature does not hold: the certificate is not the server's own */
     HANDSHAKE_REFUSED,    /* the server's alert, or no version or suite in common */
     HANDSHAKE_CLOSED,     /* the connection ended, or failed */
 };

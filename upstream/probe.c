@@ -149,7 +149,10 @@ static void give_up(struct probe_handshake *one)
             return;
         }
         break;
-    case HANDSHAKE_BROKEN: /* no server of TLS, or one without the key: not the right one */
+    case HANDSHAKE_UNPROVEN:
+        fail(one->probe, REASON_CERTIFICATE_UNPROVEN, true, NULL);
+        return;
+    case HANDSHAKE_BROKEN: /* no server of TLS: not the right one */
         fail(one->probe, REASON_PROBE_FAILED, true, NULL);
         return;
     case HANDSHAKE_CLOSED:

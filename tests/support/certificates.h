@@ -70,6 +70,32 @@ static inline EVP_PKEY *make_rsa_public_key(int bits)
     return key;
 }
 
+/* One that claims the public half of `key` but signs as another: what a thief has who took the
+ * certificate alone. */
+static inline EVP_PKEY *make_wrong_key(const EVP_PKEY *key)
+{
+    unsigned char point[65];
+    size_t size = 0;
+    BIGNUM *secret = NULL;
+    EVP_PKEY *other = make_ec_key(), *wrong = NULL;
+    assert_int_equal(EVP_PKEY_get_octet_string_param(key, "pub", point, sizeof(point), &size), 1);
+    assert_int_equal(EVP_PKEY_get_bn_param(other, "priv", &secret), 1);
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    assert_int_equal(OSSL_PARAM_BLD_push_utf8_string(builder, "group", "P-256", 0), 1);
+    assert_int_equal(OSSL_PARAM_BLD_push_octet_string(builder, "pub", point, size), 1);
+    assert_int_equal(OSSL_PARAM_BLD_push_BN(builder, "priv", secret), 1);
+    OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &wrong, EVP_PKEY_KEYPAIR, parameters), 1);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(parameters);
+    OSSL_PARAM_BLD_free(builder);
+    BN_clear_free(secret);
+    EVP_PKEY_free(other);
+    return wrong;
+}
+
 static inline void add_extension(X509 *certificate, X509V3_CTX *context, int id, const char *value)
 {
     if (value == NULL)

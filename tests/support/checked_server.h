@@ -20,7 +20,8 @@ enum identity {
     EXPIRED_SERVER,
     EARLY_SERVER,
     SELF_SIGNED_SERVER,
-    ROOT, /* which signs all but the one before */
+    THIEF, /* shows the certificate of the first, without its key */
+    ROOT,  /* which signs the others */
     IDENTITIES,
 };
 
@@ -75,7 +76,12 @@ static inline void cast_make(struct cast *cast)
     close(descriptor);
     *cast = (struct cast){ 0 };
     for (int who = ROOT; who > NO_IDENTITY; who--)
-        make_identity(cast, (enum identity)who);
+        if (who != THIEF)
+            make_identity(cast, (enum identity)who);
+    struct live_identity *robbed = &cast->identities[ECDSA_SERVER];
+    X509_up_ref(robbed->certificate);
+    cast->identities[THIEF] =
+        (struct live_identity){ robbed->certificate, make_wrong_key(robbed->key) };
     write_pem(path, (X509 *[]){ cast->identities[ROOT].certificate, NULL }, NULL);
     cast->trust_store = trust_store_new(path, &fault);
     cast->tls_client = tls_client_new(&fault);
