@@ -127,6 +127,7 @@ CREATE TABLE pin_seen (
     PRIMARY KEY (hostname, spki_sha256),
     CONSTRAINT pin_seen_place_is_known CHECK (place IN ('leaf', 'intermediate', 'root'))
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX pin_seen_by_last_seen ON pin_seen (last_seen);
 
 -- Settings: what is wrong with a value is said here.
 DROP TRIGGER explain_setting_insert;
