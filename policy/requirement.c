@@ -127,14 +127,6 @@ uint8_t requirement_looseness(const struct requirement *requirement)
     return REQUIREMENT_LOOSEST;
 }
 
-const char *verify_mode_word(enum verify_mode mode)
-{
-    static const char *const words[] = {
-        [VERIFY_CHAIN] = "chain", [VERIFY_PIN_ONLY] = "pin-only", [VERIFY_NONE] = "none"
-    };
-    return words[mode];
-}
-
 static uint32_t count_live(const struct requirement *requirement, bool is_enforced, int64_t now_s)
 {
     uint32_t count, live = 0;

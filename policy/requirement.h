@@ -52,9 +52,6 @@ bool requirement_has_live_pin(const struct requirement *requirement, int64_t now
 /* When the next pin, of either mode, expires; PIN_NEVER_EXPIRES: none does. */
 int64_t requirement_next_expiry(const struct requirement *requirement, int64_t now_s);
 
-/* The value of rule.verify: a literal. */
-const char *verify_mode_word(enum verify_mode mode);
-
 /* Adds "chain with 2 pins", "chain", "pin-only with 1 pin" or "none": as it is at `now_s`, so that
  * only pins that are enforced and live count. And what that means, as one sentence without its full
  * stop. */

@@ -196,12 +196,12 @@ static enum watch_outcome pass_retry_on(struct handshake_watch *watch)
     struct watch_way *down = &watch->down;
     if (watch->has_retried || watch->reads_second)
         return refuse(watch, REASON_UPSTREAM_MALFORMED); /* RFC 8446 4.1.4: only once */
-    ssize_t sent = send_some(watch->client->descriptor, down->bytes, down->size);
-    if (sent < 0 || (size_t)sent < down->size) /* far less than an idle socket takes */
+    size_t judged = server_flight_size(&watch->flight);
+    ssize_t sent = send_some(watch->client->descriptor, down->bytes, judged);
+    if (sent < 0 || (size_t)sent < judged) /* far less than an idle socket takes */
         return WATCH_CLIENT_LOST;
     down->passed += (size_t)sent;
     watch->has_relayed = true;
-    size_t judged = server_flight_size(&watch->flight);
     down->size = down->sent = down->size - judged;
     memmove(down->bytes, down->bytes + judged, down->size);
     server_flight_restart(&watch->flight);

@@ -238,7 +238,11 @@ def test_server_that_hangs_in_the_handshake(start, tcp_server):
 
 
 def test_server_without_tls(start, tcp_server):
-    tcp_server(lambda connection: connection.sendall(b"220 hello\r\n"))
+    def speak_first(connection):
+        connection.sendall(b"220 hello\r\n")
+        return read_to_end(connection)
+
+    tcp_server(speak_first)
     assert_refused(start()[0], "probe_failed", INTERNAL_ERROR)
 
 
@@ -288,22 +292,20 @@ def pump(left, right, first=b""):
 def test_attacker_that_relays_the_check_passes_under_tls13(start, tcp_server, world, gate_port):
     """What can't be seen from here: docs/pinning.md says so. The client's own check stops it."""
     tcp_server(greet(server_context(world.right)), addresses=(OTHER_SERVER,))
-    own_hello, reached = hello_of(NAME), b"\x16\3\3\0\4evil"
+    own_hello, impostor = hello_of(NAME), greet(server_context(world.untrusted))
 
     def attacker(connection):
-        hello = connection.recv(65536)
-        if hello == own_hello:
-            connection.sendall(reached)
-            return read_to_end(connection)
+        if connection.recv(65536, socket.MSG_PEEK) == own_hello:
+            return impostor(connection)
         with socket.create_connection((OTHER_SERVER, gate_port), Deadline(10).left()) as real:
-            return pump(connection, real, hello)
+            return pump(connection, real)
 
     tcp_server(attacker)
     pinhole, _ = start()
     with pinhole.connect() as client:
         client.sendall(own_hello)
         client.settimeout(Deadline(10).left())
-        assert client.recv(100) == reached
+        assert client.recv(100)[:6] == b"\x16\3\3\0\x7a\2"  # the impostor's ServerHello
 
 
 def test_server_that_was_swapped_since_the_check(start, tcp_server, world):
