@@ -14,7 +14,8 @@ enum { ALERT_WARNING = 1, ALERT_FATAL = 2, ALERT_CLOSE_NOTIFY = 0, CURVE_TYPE_NA
 void server_flight_init(struct server_flight *flight, const struct client_hello *hello)
 {
     *flight = (struct server_flight){ .hello = hello,
-                                      .records = { .limit = SERVER_OPENING_MAX },
+                                      .records = { .limit = SERVER_OPENING_MAX,
+                                                   .expected = HANDSHAKE_SERVER_HELLO },
                                       .status = SERVER_FLIGHT_INCOMPLETE };
 }
 
@@ -44,6 +45,7 @@ static enum server_flight_status take_old_hello(struct server_flight *flight,
         return SERVER_FLIGHT_NO_CERTIFICATE;
     flight->step = FLIGHT_CERTIFICATE;
     flight->records.limit = SERVER_FLIGHT_MAX;
+    flight->records.expected = 0;
     return SERVER_FLIGHT_INCOMPLETE;
 }
 

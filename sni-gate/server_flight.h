@@ -24,7 +24,7 @@ enum server_flight_status {
     SERVER_FLIGHT_MALFORMED = 0, /* a TLS server that can't be understood, or no answer to what
                                     the client offered */
     SERVER_FLIGHT_OUT_OF_MEMORY,
-    SERVER_FLIGHT_NOT_TLS,        /* no record that a server's answer begins with */
+    SERVER_FLIGHT_NOT_TLS,        /* nothing that a server's answer begins with */
     SERVER_FLIGHT_NO_CERTIFICATE, /* the cipher suite has none, or the list is empty */
     SERVER_FLIGHT_UNPROVEN,       /* a certificate without a signature that holds */
     SERVER_FLIGHT_INCOMPLETE,     /* look again with more */

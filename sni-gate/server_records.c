@@ -56,9 +56,12 @@ static bool message_grow(struct server_records *records, size_t needed)
     return true;
 }
 
-/* How many bytes the message has, as far as its header is there. */
+/* How many bytes the message has, as far as its header is there. The type comes alone, to be judged
+ * at the same byte however the bytes are cut. */
 static size_t message_needs(const struct server_records *records)
 {
+    if (records->message_size == 0)
+        return 1;
     if (records->message_size < HANDSHAKE_HEADER_BYTES)
         return HANDSHAKE_HEADER_BYTES;
     struct reader header = reader_over(records->message, HANDSHAKE_HEADER_BYTES);
@@ -71,7 +74,7 @@ static size_t least(size_t left, size_t right)
     return left < right ? left : right;
 }
 
-/* Reads what is there of the message, to the end of its header or its own. */
+/* Reads what is there of the message, to the end of its type, its header or its own. */
 static enum server_records_event read_message(struct server_records *records, struct reader *bytes)
 {
     if (records->is_taken)
@@ -85,6 +88,8 @@ static enum server_records_event read_message(struct server_records *records, st
     records->message_size += part;
     records->body_left -= part;
     records->read_size += part;
+    if (records->expected != 0 && records->message[0] != records->expected)
+        return SERVER_RECORDS_NOT_TLS;
     size_t needed = message_needs(records);
     if (needed > records->limit)
         return SERVER_RECORDS_MALFORMED;

@@ -11,7 +11,7 @@ enum { RECORD_SHORT_MAX = 2 };
 /* Zero ends it; so does each before SERVER_RECORDS_INCOMPLETE. */
 enum server_records_event {
     SERVER_RECORDS_MALFORMED = 0, /* or larger than the limit */
-    SERVER_RECORDS_NOT_TLS,       /* no record that can be read here */
+    SERVER_RECORDS_NOT_TLS,       /* no record that can be read here, or not the expected type */
     SERVER_RECORDS_OUT_OF_MEMORY,
     SERVER_RECORDS_INCOMPLETE, /* go on with more bytes */
     SERVER_RECORDS_MESSAGE,    /* a whole one of the handshake */
@@ -19,10 +19,11 @@ enum server_records_event {
     SERVER_RECORDS_CHANGE_CIPHER_SPEC,
 };
 
-/* All zero but for `limit` at the start of a record. */
+/* All zero but for `limit` and `expected` at the start of a record. */
 struct server_records {
     size_t limit;     /* bytes: a message may have, and the records before the next one */
     size_t read_size; /* bytes so far */
+    uint8_t expected; /* type of the next message; 0: any */
     uint8_t header[RECORD_HEADER_BYTES];
     size_t header_size; /* of the next record's header so far */
     size_t body_left;   /* of the record that is being read */

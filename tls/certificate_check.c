@@ -107,13 +107,13 @@ static int64_t seconds_of(const ASN1_TIME *date)
 
 static bool summarize(const X509 *certificate, struct certificate_summary *ret_summary)
 {
+    struct text subject = text_in(ret_summary->subject, sizeof(ret_summary->subject));
+    struct text issuer = text_in(ret_summary->issuer, sizeof(ret_summary->issuer));
+    certificate_add_name(X509_get_subject_name(certificate), &subject);
+    certificate_add_name(X509_get_issuer_name(certificate), &issuer);
     ret_summary->not_before_s = seconds_of(X509_get0_notBefore(certificate));
     ret_summary->not_after_s = seconds_of(X509_get0_notAfter(certificate));
-    return certificate_spki(certificate, &ret_summary->spki) &&
-           certificate_print_name(X509_get_subject_name(certificate), CERTIFICATE_NAME_BYTES,
-                                  ret_summary->subject) &&
-           certificate_print_name(X509_get_issuer_name(certificate), CERTIFICATE_NAME_BYTES,
-                                  ret_summary->issuer);
+    return certificate_spki(certificate, &ret_summary->spki);
 }
 
 /* Puts the first of `certificates`, NULL for none, into the finding. False when out of memory. */
@@ -182,23 +182,19 @@ static bool leads_nowhere(int error)
            error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
 }
 
-/* Why no chain was built; the finding describes what was presented. False when out of memory. */
-static bool tell_fault(struct certificate_finding *finding, const struct attempt *attempt,
+/* Why no chain was built; the finding describes what was presented. */
+static void tell_fault(struct certificate_finding *finding, const struct attempt *attempt,
                        const struct certificate_demand *demand)
 {
-    char subject[CERTIFICATE_NAME_BYTES];
     struct text detail = text_in(finding->detail, sizeof(finding->detail));
     finding->status = demand->is_pin_only && leads_nowhere(attempt->error)
                           ? CERTIFICATE_PIN_MISMATCH
                           : CERTIFICATE_UNTRUSTED;
     text_add(&detail, X509_verify_cert_error_string(attempt->error));
     if (attempt->culprit == NULL)
-        return true;
-    if (!certificate_print_name(X509_get_subject_name(attempt->culprit), sizeof(subject), subject))
-        return false;
+        return;
     text_add(&detail, ", at ");
-    text_add(&detail, subject);
-    return true;
+    certificate_add_name(X509_get_subject_name(attempt->culprit), &detail);
 }
 
 /* Judges by `roots`; with `is_pin_only` these need not have signed themselves. False when out of
@@ -222,7 +218,7 @@ static bool check_chain(struct certificate_finding *finding, X509_STORE *roots,
     if (is_well && finding->is_validated)
         judge_chain(finding, &attempt, demand);
     else if (is_well)
-        is_well = tell_fault(finding, &attempt, demand);
+        tell_fault(finding, &attempt, demand);
     X509_STORE_CTX_free(context);
     return is_well;
 }

@@ -58,7 +58,8 @@ static const struct row {
     { "plain HTTP", BYTES("HTTP/1.1 400"), 1, SERVER_FLIGHT_NOT_TLS },
     { "application data", BYTES("\x17\3\3\0\1a"), 1, SERVER_FLIGHT_NOT_TLS },
     { "another protocol's 22", BYTES("\x16\1\1\0\2"), 2, SERVER_FLIGHT_NOT_TLS },
-    { "an echoed ClientHello", BYTES("\x16\3\1\0\5\1\0\0\1x"), 10, SERVER_FLIGHT_MALFORMED },
+    { "an echoed ClientHello", BYTES("\x16\3\1\0\5\1\0\0\1x"), 6, SERVER_FLIGHT_NOT_TLS },
+    { "a message of no type, too large", BYTES("\x16\3\1\0\5\1\xff\xff\xffx"), 6, SERVER_FLIGHT_NOT_TLS },
     { "an empty record", BYTES("\x16\3\3\0\0"), 5, SERVER_FLIGHT_MALFORMED },
     { "a record too large", BYTES("\x16\3\3\x40\1"), 5, SERVER_FLIGHT_MALFORMED },
     { "a ServerHello too large", BYTES("\x16\3\3\0\x05\2\0\x1f\xfd\3"), 9, SERVER_FLIGHT_MALFORMED },
@@ -200,7 +201,10 @@ static void judges_answer_to_ticket(void **state)
     assert_judges(&offer, *state);
 }
 
-static void tls13_must_be_offered(void **state)
+#define OF_VERSION(version) "\x16\3\3\0\x2a\2\0\0\x26" version OTHER_RANDOM "\0\xc0\x2f\0"
+
+/* Without a list of versions all from TLS 1.0 on, up to legacy_version, may be the answer. */
+static void version_must_be_offered(void **state)
 {
     (void)state;
     static const struct hello_parts parts = { 0x0303, BYTES(SUITES), BYTES("\0\x17\0\0") };
@@ -214,6 +218,9 @@ static void tls13_must_be_offered(void **state)
                      SERVER_FLIGHT_MALFORMED);
     assert_int_equal(read_prefix(&offer, BYTES(NEWER(RETRY_RANDOM, "\3\4"))),
                      SERVER_FLIGHT_MALFORMED);
+    assert_int_equal(read_prefix(&offer, BYTES(OF_VERSION("\3\3"))), SERVER_FLIGHT_INCOMPLETE);
+    assert_int_equal(read_prefix(&offer, BYTES(OF_VERSION("\3\1"))), SERVER_FLIGHT_INCOMPLETE);
+    assert_int_equal(read_prefix(&offer, BYTES(OF_VERSION("\3\0"))), SERVER_FLIGHT_MALFORMED);
 }
 
 static void endless_opening_is_malformed(void **state)
@@ -282,7 +289,7 @@ int main(void)
     TESTS_ADD_TABLE(&tests, opening_rows, judges_opening);
     TESTS_ADD_TABLE(&tests, offered_rows, judges_answer);
     TESTS_ADD_TABLE(&tests, ticket_rows, judges_answer_to_ticket);
-    tests_add_row(&tests, "TLS 1.3 that nobody offered", NULL, tls13_must_be_offered);
+    tests_add_row(&tests, "versions that nobody offered", NULL, version_must_be_offered);
     tests_add_row(&tests, "an endless opening", NULL, endless_opening_is_malformed);
     tests_add_row(&tests, "endless records", NULL, endless_records_are_malformed);
     tests_add_row(&tests, "after a retry", NULL, retry_is_followed_by_tls13_alone);

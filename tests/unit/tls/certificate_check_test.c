@@ -474,11 +474,30 @@ static void judges(void **state)
     assert_null(certificate_finding_unref(finding));
 }
 
+/* What a server calls itself can't break a line of the log, or end a string. */
+static void names_are_printable(void **state)
+{
+    (void)state;
+    uint8_t bytes[2048];
+    struct recipe recipe = { .name = "a\n\x1b[1m\"\xc3\xa9\x7f", .key = made.key[LEAF_KEY] };
+    struct certificate_demand demand = { .host = "a.example.com", .is_pin_only = true };
+    X509 *certificate = make_certificate(&recipe);
+    size_t size = put_certificate(certificate, bytes, sizeof(bytes));
+    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size));
+    struct certificate_finding *finding = certificate_check(NULL, chain, &demand);
+    assert_string_equal(finding->chain[0].subject, "CN=a\\0A\\1B[1m\\\"\\C3\\A9\\7F");
+    assert_string_equal(finding->chain[0].issuer, finding->chain[0].subject);
+    (void)certificate_finding_unref(finding);
+    certificate_chain_free(chain);
+    X509_free(certificate);
+}
+
 int main(void)
 {
     struct tests tests = { 0 };
     make_all();
     TESTS_ADD_TABLE(&tests, rows, judges);
+    tests_add_row(&tests, "names are printable", NULL, names_are_printable);
     int failures = tests_run(&tests, "certificate_check");
     free_all();
     return failures;
