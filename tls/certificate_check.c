@@ -54,24 +54,14 @@ static void set_parameters(X509_STORE_CTX *context, int64_t now_s)
     X509_VERIFY_PARAM_set_depth(parameters, CERTIFICATE_CHAIN_MAX - 2);
 }
 
-/* The library takes a certificate of version 3 for an authority's if its key may sign certificates,
- * even where it lacks the basicConstraints that RFC 5280 4.2.1.9 demands. */
-static const X509 *find_false_authority(STACK_OF(X509) * chain)
-{
-    for (int i = 1; i < sk_X509_num(chain) - 1; i++)
-        if (X509_check_ca(sk_X509_value(chain, i)) != 1)
-            return sk_X509_value(chain, i);
-    return NULL;
-}
-
-static const X509 *find_costly_key(STACK_OF(X509) * certificates)
+static bool has_costly_key(STACK_OF(X509) * certificates)
 {
     for (int i = 0; i < sk_X509_num(certificates); i++) {
         const EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(certificates, i));
         if (key != NULL && EVP_PKEY_get_bits(key) > KEY_BITS_MAX)
-            return sk_X509_value(certificates, i);
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 /* False when out of memory. What `*ret_attempt` points at lives as long as `context`. */
@@ -83,8 +73,6 @@ static bool build_chain(X509_STORE_CTX *context, int64_t now_s, struct attempt *
     set_parameters(context, now_s);
     if (X509_verify_cert(context) == 1) {
         attempt.chain = X509_STORE_CTX_get0_chain(context);
-        attempt.culprit = find_false_authority(attempt.chain);
-        attempt.error = attempt.culprit != NULL ? X509_V_ERR_INVALID_CA : X509_V_OK;
     } else {
         int error = X509_STORE_CTX_get_error(context);
         attempt.error =
@@ -323,7 +311,7 @@ struct certificate_finding *certificate_check(const struct trust_store *store,
     ERR_clear_error();
     if (chain == NULL)
         finding = finding_of(CERTIFICATE_ABSENT, "no certificate was presented", NULL);
-    else if (find_costly_key(chain->certificates) != NULL)
+    else if (has_costly_key(chain->certificates))
         finding =
             finding_of(CERTIFICATE_UNTRUSTED, "a key of more than 8192 bits", chain->certificates);
     else if (demand->is_pin_only)

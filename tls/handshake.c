@@ -125,8 +125,7 @@ static enum handshake_progress fail(struct handshake *handshake, enum handshake_
 /* The library numbers the alerts that it received from SSL_AD_REASON_OFFSET on. */
 static bool is_refusal(int reason)
 {
-    return reason > SSL_AD_REASON_OFFSET || reason == SSL_R_UNSUPPORTED_PROTOCOL ||
-           reason == SSL_R_WRONG_SSL_VERSION;
+    return reason > SSL_AD_REASON_OFFSET || reason == SSL_R_UNSUPPORTED_PROTOCOL;
 }
 
 /* What the signature's own arithmetic says may stand before it. */

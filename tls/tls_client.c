@@ -77,7 +77,8 @@ static int leave_certificates_be(X509_STORE_CTX *context, void *unused)
     return 1;
 }
 
-/* Everything else is good enough to see a certificate, and to be judged by it.
+/* In place of the library's security levels, for which a system's openssl.cnf may ask: all else is
+ * good enough to see a certificate, and to be judged by it.
  * NOLINTNEXTLINE(readability-function-size): its parameters are the library's */
 static int refuse_costly_groups(const SSL *ssl, const SSL_CTX *context, int operation, int bits,
                                 int nid, void *other, void *unused)
@@ -92,8 +93,6 @@ static int refuse_costly_groups(const SSL *ssl, const SSL_CTX *context, int oper
 
 static void set_up(SSL_CTX *context)
 {
-    /* A system's openssl.cnf may ask for more. What is offered is the class of the client's. */
-    SSL_CTX_set_security_level(context, 0);
     SSL_CTX_set_security_callback(context, refuse_costly_groups);
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_NO_RENEGOTIATION | SSL_OP_LEGACY_SERVER_CONNECT);
