@@ -432,6 +432,21 @@ enum board_rank certificate_board_rank(struct certificate_board *board,
     return rank;
 }
 
+/* The server shows another certificate than before: it may do so to hellos of other classes. They
+ * are renewed when they are next asked for. */
+static void doubt_others(struct certificate_board *board, const struct board_entry *wrong)
+{
+    const struct check_target *target = &wrong->target;
+    const struct check_question question = { .endpoint = target->endpoint,
+                                             .name = &target->name,
+                                             .requirement = target->requirement,
+                                             .is_typed = target->is_typed };
+    struct board_entry *entry;
+    LIST_FOREACH(entry, bucket_of(board, &question), bucket)
+    if (is_of_address(entry, &question))
+        entry->verdict.renew_ms = INT64_MIN;
+}
+
 bool certificate_board_settle(struct certificate_board *board, struct board_entry *probe,
                               const struct probe_result *result, const struct check_moment *now)
 {
@@ -440,18 +455,19 @@ bool certificate_board_settle(struct certificate_board *board, struct board_entr
     enum verdict_change change =
         certificate_verdict_take(&probe->verdict, result, probe->target.requirement, now,
                                  siphash(&board->key, seed, sizeof(seed)));
-    bool is_overturned = change == VERDICT_OVERTURNED;
     if (change != VERDICT_STAYS)
         probe->was_used = false;
     end_probe(board, probe);
     settle_waits(probe, result);
+    if (change == VERDICT_OVERTURNED) {
+        doubt_others(board, probe);
+        tell_all_of_overturning(board);
+    }
     if (!probe->verdict.is_made)
         remove_entry(board, probe);
-    if (is_overturned)
-        tell_all_of_overturning(board);
     unlock_board(board);
     certificate_finding_unref(result->finding);
-    return is_overturned;
+    return change == VERDICT_OVERTURNED;
 }
 
 /* Upkeep */

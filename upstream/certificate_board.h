@@ -113,7 +113,7 @@ enum board_rank certificate_board_rank(struct certificate_board *board,
                                        const struct check_moment *now);
 
 /* The probe has ended; takes over the result's finding. Tells all who wait. True: a good verdict
- * was overturned, which all members are told too. */
+ * was overturned, which all members are told too; those of other classes there are renewed soon. */
 bool certificate_board_settle(struct certificate_board *board, struct board_entry *probe,
                               const struct probe_result *result, const struct check_moment *now);
 

@@ -83,7 +83,7 @@ enum verdict_change certificate_verdict_take(struct certificate_verdict *verdict
         .misses_report_pin = result->misses_report_pin,
         .not_before_s = result->not_before_s,
         .not_after_s = result->not_after_s,
-        .pins_until_s = requirement_next_expiry(requirement, now->realtime_s),
+        .pins_until_s = requirement_next_expiry(requirement, result->checked_s),
     };
     set_lifetime(verdict, result->is_wrong, now, dice);
     return was_good && result->is_wrong ? VERDICT_OVERTURNED : VERDICT_CHANGES;

@@ -54,6 +54,7 @@ struct probe_result {
     bool misses_report_pin;
     bool is_wrong; /* the server is another than it should be: that overturns a good verdict. If it
                       is neither wrong nor good, nothing was learnt */
+    int64_t checked_s;                 /* when dates and pins were looked at */
     int64_t not_before_s, not_after_s; /* of a good one: of all that was shown, where dates count */
 };
 

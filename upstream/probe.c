@@ -74,8 +74,10 @@ static void fail(struct probe *probe, enum reason reason, bool is_wrong,
                  struct certificate_finding *finding)
 {
     certificate_finding_unref(probe->result.finding);
-    probe->result =
-        (struct probe_result){ .reason = reason, .is_wrong = is_wrong, .finding = finding };
+    probe->result = (struct probe_result){ .reason = reason,
+                                           .is_wrong = is_wrong,
+                                           .finding = finding,
+                                           .checked_s = probe->result.checked_s };
     finish(probe);
 }
 
@@ -121,7 +123,7 @@ static void judge(struct probe_handshake *one)
     const struct certificate_claim claim = { .trust_store = probe->tools->trust_store,
                                              .name = &probe->target->name,
                                              .requirement = probe->target->requirement,
-                                             .now_s = probe->tools->realtime_s() };
+                                             .now_s = probe->result.checked_s };
     struct certificate_chain *chain = handshake_take_chain(one->handshake);
     struct certificate_judgement judgement = certificate_judge(&claim, chain);
     certificate_chain_free(chain);
@@ -253,7 +255,7 @@ static void set_classes(struct probe *probe)
 {
     const struct check_target *target = probe->target;
     bool is_split = target->class.keys == (HELLO_RSA | HELLO_ECDSA) &&
-                    requirement_has_live_pin(target->requirement, probe->tools->realtime_s());
+                    requirement_has_live_pin(target->requirement, probe->result.checked_s);
     probe->under_way = is_split ? 2 : 1;
     probe->handshakes[0].class = probe->handshakes[1].class = target->class;
     if (is_split) {
@@ -292,6 +294,7 @@ struct probe *probe_start(const struct probe_tools *tools, const struct check_ta
                              .on_done = on_done,
                              .context = context,
                              .result = { .reason = REASON_PROBE_FAILED,
+                                         .checked_s = tools->realtime_s(),
                                          .not_before_s = INT64_MIN,
                                          .not_after_s = INT64_MAX } };
     struct text host = text_in(probe->host, sizeof(probe->host));

@@ -317,6 +317,10 @@ static void classes_are_bounded(void **state)
 static void memory_is_bounded(void **state)
 {
     struct fixture *fixture = *state;
+    struct board_wait wait;
+    struct board_entry *oldest = /* stays: it is under way */
+        certificate_board_ask(fixture->board, &fixture->question, &fixture->asker, &wait).probe;
+    fixture->question.endpoint.port = 444;
     learn(fixture, REASON_ALLOWED);
     for (uint32_t i = 0; i < BOARD_VERDICTS_MAX + 100; i++) {
         fixture->question.endpoint.address = (struct ip_address){
@@ -328,6 +332,10 @@ static void memory_is_bounded(void **state)
             assert_int_equal(reply(fixture), BOARD_KNOWN);
     }
     assert_int_equal(certificate_board_size(fixture->board), BOARD_VERDICTS_MAX);
+    assert_int_equal(reply(fixture), BOARD_KNOWN);
+    fixture->question.endpoint.port = 443;
+    assert_int_equal(reply(fixture), BOARD_WAIT);
+    settle(fixture, oldest, REASON_ALLOWED);
     assert_int_equal(reply(fixture), BOARD_KNOWN);
 }
 
@@ -439,6 +447,33 @@ static void overturning_is_told_to_all(void **state)
     }
 }
 
+static void overturning_casts_doubt_on_other_classes(void **state)
+{
+    struct fixture *fixture = *state;
+    learn(fixture, REASON_ALLOWED);
+    set_protocol(fixture, 'a');
+    learn(fixture, REASON_ALLOWED);
+    fixture->name = name_of("other.example.com");
+    learn(fixture, REASON_ALLOWED);
+    fixture->asker.now.monotonic_ms += 100 * 1000; /* far too early to renew any of them */
+    fixture->name = name_of("api.example.com");
+    assert_int_equal(reply(fixture), BOARD_KNOWN);
+    fixture->question.class.alpn_size = 0;
+    fixture->question.class.alpn[0] = fixture->question.class.alpn[1] = 0;
+    fixture->asker.now.monotonic_ms += 450 * 1000;
+    struct board_answer renewal = ask(fixture);
+    fixture->asker.now.monotonic_ms -= 450 * 1000;
+    assert_true(settle(fixture, renewal.probe, REASON_CERTIFICATE_EXPIRED));
+    set_protocol(fixture, 'a');
+    struct board_answer doubted = ask(fixture);
+    assert_int_equal(doubted.reply, BOARD_RENEW);
+    assert_int_equal(doubted.outcome.reason, REASON_ALLOWED);
+    settle(fixture, doubted.probe, REASON_ALLOWED);
+    assert_int_equal(reply(fixture), BOARD_KNOWN);
+    fixture->name = name_of("other.example.com");
+    assert_int_equal(reply(fixture), BOARD_KNOWN);
+}
+
 static void who_waits_no_more_is_not_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -498,6 +533,7 @@ int main(void)
         TEST(renewals_have_places_of_their_own),
         TEST(the_expired_is_let_go),
         TEST(overturning_is_told_to_all),
+        TEST(overturning_casts_doubt_on_other_classes),
         TEST(who_waits_no_more_is_not_told),
         TEST(good_addresses_come_first),
     };

@@ -17,6 +17,7 @@ static struct check_moment moment(int64_t after_ms)
 static struct probe_result good_until(int64_t not_after_s)
 {
     return (struct probe_result){ .reason = REASON_ALLOWED,
+                                  .checked_s = NOW_S,
                                   .not_before_s = NOW_S - DAY_S,
                                   .not_after_s = not_after_s };
 }
@@ -111,6 +112,22 @@ static void ends_with_a_pin(void **state)
     certificate_verdict_take(&verdict, &result, requirement, &now, 0);
     assert_true(holds(&verdict, 29 * 1000));
     assert_false(holds(&verdict, 30 * 1000));
+    const struct check_moment stepped = { now.monotonic_ms + 1, NOW_S + 30, 0 };
+    assert_false(certificate_verdict_holds(&verdict, &stepped)); /* when the clock says so, too */
+    requirement_unref(requirement);
+}
+
+/* One that expired while the probe was under way had counted when it was checked. */
+static void ends_with_a_pin_that_is_over_already(void **state)
+{
+    const struct required_pin pin = { .is_enforced = true, .expires_at = NOW_S + 3 };
+    struct requirement *requirement = requirement_new(VERIFY_CHAIN, &pin, 1);
+    struct certificate_verdict verdict = { 0 };
+    const struct probe_result result = good_until(NOW_S + DAY_S);
+    const struct check_moment now = moment(4000);
+    (void)state;
+    certificate_verdict_take(&verdict, &result, requirement, &now, 0);
+    assert_false(holds(&verdict, 4000));
     requirement_unref(requirement);
 }
 
@@ -204,6 +221,8 @@ int main(void)
     tests_add_row(&tests, "ends with its chain", NULL, ends_with_its_chain);
     tests_add_row(&tests, "ends when the clock steps", NULL, ends_when_the_clock_steps);
     tests_add_row(&tests, "ends with a pin", NULL, ends_with_a_pin);
+    tests_add_row(&tests, "ends with a pin that is over already", NULL,
+                  ends_with_a_pin_that_is_over_already);
     tests_add_row(&tests, "unreachable leaves a good one", NULL, unreachable_leaves_a_good_one);
     tests_add_row(&tests, "wrong overturns a good one at once", NULL,
                   wrong_overturns_a_good_one_at_once);
