@@ -6,7 +6,7 @@
  * is a connect_to too. */
 #define FOREIGN                                                                                    \
     "CREATE TABLE rule (id INTEGER PRIMARY KEY, target, action, enabled, expires_at, comment,"     \
-    " widen AS (0), clients AS ('any'), connect_to AS (comment), verify AS ('chain'));"             \
+    " widen AS (0), clients AS ('any'), connect_to AS (comment), verify AS ('chain'));"            \
     "CREATE TABLE pin (rule_id, spki_sha256, mode, expires_at);"                                   \
     "CREATE TABLE provider (name, path_style, virtual_host, placeholders, bucket_min, bucket_max," \
     " bucket_max_dotted, bucket_dots, bucket_underscores, bucket_capitals, bucket_like,"           \
