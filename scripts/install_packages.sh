@@ -11,14 +11,14 @@ packages_for()
         command -v cc >/dev/null || echo gcc libc6-dev
         command -v cmake >/dev/null || echo cmake
         echo 'pkg-config|pkgconf' libuv1-dev libc-ares-dev libldns-dev libsqlite3-dev libssl-dev
-        echo sqlite3 'bind9-dnsutils|dnsutils' curl
+        echo sqlite3 'bind9-dnsutils|dnsutils' curl ca-certificates
         ;;
     demo)
         echo sqlite3 'bind9-dnsutils|dnsutils' curl openssl 'nginx-light|nginx' nsd iproute2
         ;;
     test)
         packages_for demo
-        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-dnspython haproxy
+        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-pytest-xdist python3-dnspython haproxy
         ;;
     fuzz)
         # The ending | says optional: some releases keep libFuzzer in clang itself and have no such package.

@@ -53,24 +53,14 @@ static void set_parameters(X509_STORE_CTX *context, int64_t now_s)
     X509_VERIFY_PARAM_set_depth(parameters, CERTIFICATE_CHAIN_MAX - 2);
 }
 
-/* The library takes a certificate of version 3 for an authority's if its key may sign certificates,
- * even where it lacks the basicConstraints that RFC 5280 4.2.1.9 demands. */
-static const X509 *find_false_authority(STACK_OF(X509) * chain)
-{
-    for (int i = 1; i < sk_X509_num(chain) - 1; i++)
-        if (X509_check_ca(sk_X509_value(chain, i)) != 1)
-            return sk_X509_value(chain, i);
-    return NULL;
-}
-
-static const X509 *find_costly_key(STACK_OF(X509) * certificates)
+static bool has_costly_key(STACK_OF(X509) * certificates)
 {
     for (int i = 0; i < sk_X509_num(certificates); i++) {
         const EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(certificates, i));
         if (key != NULL && EVP_PKEY_get_bits(key) > KEY_BITS_MAX)
-            return sk_X509_value(certificates, i);
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 /* False when out of memory. What `*ret_attempt` points at lives as long as `context`. */
@@ -82,8 +72,6 @@ static bool build_chain(X509_STORE_CTX *context, int64_t now_s, struct attempt *
     set_parameters(context, now_s);
     if (X509_verify_cert(context) == 1) {
         attempt.chain = X509_STORE_CTX_get0_chain(context);
-        attempt.culprit = find_false_authority(attempt.chain);
-        attempt.error = attempt.culprit != NULL ? X509_V_ERR_INVALID_CA : X509_V_OK;
     } else {
         int error = X509_STORE_CTX_get_error(context);
         attempt.error =
@@ -106,13 +94,13 @@ static int64_t seconds_of(const ASN1_TIME *date)
 
 static bool summarize(const X509 *certificate, struct certificate_summary *ret_summary)
 {
+    struct text subject = text_in(ret_summary->subject, sizeof(ret_summary->subject));
+    struct text issuer = text_in(ret_summary->issuer, sizeof(ret_summary->issuer));
+    certificate_add_name(X509_get_subject_name(certificate), &subject);
+    certificate_add_name(X509_get_issuer_name(certificate), &issuer);
     ret_summary->not_before_s = seconds_of(X509_get0_notBefore(certificate));
     ret_summary->not_after_s = seconds_of(X509_get0_notAfter(certificate));
-    return certificate_spki(certificate, &ret_summary->spki) &&
-           certificate_print_name(X509_get_subject_name(certificate), CERTIFICATE_NAME_BYTES,
-                                  ret_summary->subject) &&
-           certificate_print_name(X509_get_issuer_name(certificate), CERTIFICATE_NAME_BYTES,
-                                  ret_summary->issuer);
+    return certificate_spki(certificate, &ret_summary->spki);
 }
 
 /* Puts the first of `certificates`, NULL for none, into the finding. False when out of memory. */
@@ -181,23 +169,19 @@ static bool leads_nowhere(int error)
            error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
 }
 
-/* Why no chain was built; the finding describes what was presented. False when out of memory. */
-static bool tell_fault(struct certificate_finding *finding, const struct attempt *attempt,
+/* Why no chain was built; the finding describes what was presented. */
+static void tell_fault(struct certificate_finding *finding, const struct attempt *attempt,
                        const struct certificate_demand *demand)
 {
-    char subject[CERTIFICATE_NAME_BYTES];
     struct text detail = text_in(finding->detail, sizeof(finding->detail));
     finding->status = demand->is_pin_only && leads_nowhere(attempt->error)
                           ? CERTIFICATE_PIN_MISMATCH
                           : CERTIFICATE_UNTRUSTED;
     text_add(&detail, X509_verify_cert_error_string(attempt->error));
     if (attempt->culprit == NULL)
-        return true;
-    if (!certificate_print_name(X509_get_subject_name(attempt->culprit), sizeof(subject), subject))
-        return false;
+        return;
     text_add(&detail, ", at ");
-    text_add(&detail, subject);
-    return true;
+    certificate_add_name(X509_get_subject_name(attempt->culprit), &detail);
 }
 
 /* Judges by `roots`; with `is_pin_only` these need not have signed themselves. False when out of
@@ -221,7 +205,7 @@ static bool check_chain(struct certificate_finding *finding, X509_STORE *roots,
     if (is_well && finding->is_validated)
         judge_chain(finding, &attempt, demand);
     else if (is_well)
-        is_well = tell_fault(finding, &attempt, demand);
+        tell_fault(finding, &attempt, demand);
     X509_STORE_CTX_free(context);
     return is_well;
 }
@@ -326,7 +310,7 @@ struct certificate_finding *certificate_check(const struct trust_store *store,
     ERR_clear_error();
     if (chain == NULL)
         finding = finding_of(CERTIFICATE_ABSENT, "no certificate was presented", NULL);
-    else if (find_costly_key(chain->certificates) != NULL)
+    else if (has_costly_key(chain->certificates))
         finding =
             finding_of(CERTIFICATE_UNTRUSTED, "a key of more than 8192 bits", chain->certificates);
     else if (demand->is_pin_only)

@@ -54,21 +54,16 @@ void certificate_add_names(const X509 *certificate, struct text *text)
     GENERAL_NAMES_free(names);
 }
 
-bool certificate_print_name(const X509_NAME *name, size_t capacity, char *ret_text)
+void certificate_add_name(const X509_NAME *name, struct text *text)
 {
     BIO *memory = BIO_new(BIO_s_mem());
-    if (memory == NULL)
-        return false;
     char *printed = NULL;
-    bool is_well = X509_NAME_print_ex(memory, name, 0, XN_FLAG_RFC2253) >= 0;
-    long size = is_well ? BIO_get_mem_data(memory, &printed) : 0;
-    size_t fitting = size > 0 ? (size_t)size : 0;
-    if (fitting >= capacity)
-        fitting = capacity - 1;
-    for (size_t i = 0; i < fitting; i++)
-        ret_text[i] = (char)(printed[i] >= ' ' && printed[i] <= '~' ? printed[i] : '?');
-    if (is_well)
-        ret_text[fitting] = '\0';
+    bool is_printed = memory != NULL && X509_NAME_print_ex(memory, name, 0, XN_FLAG_RFC2253) >= 0;
+    long size = is_printed ? BIO_get_mem_data(memory, &printed) : 0;
+    for (long i = 0; i < size && !text->cut; i++) {
+        bool is_printable = printed[i] >= ' ' && printed[i] <= '~';
+        text_add_bytes(text, is_printable ? &printed[i] : "?", 1);
+    }
+    text_add(text, is_printed ? "" : "(unreadable)");
     BIO_free(memory);
-    return is_well;
 }

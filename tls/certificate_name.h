@@ -3,7 +3,6 @@
 #pragma once
 #include <openssl/x509.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 struct text;
 
@@ -15,5 +14,5 @@ bool certificate_is_for(const X509 *certificate, const char *host);
 /* Adds the names that it is for, as many as fit, with ", " between them. */
 void certificate_add_names(const X509 *certificate, struct text *text);
 
-/* A subject or issuer (RFC 4514), in printable ASCII, cut to fit. False when out of memory. */
-bool certificate_print_name(const X509_NAME *name, size_t capacity, char *ret_text);
+/* Adds a subject or issuer (RFC 4514) in printable ASCII, as much as fits. */
+void certificate_add_name(const X509_NAME *name, struct text *text);

@@ -125,8 +125,7 @@ static enum handshake_progress fail(struct handshake *handshake, enum handshake_
 /* The library numbers the alerts that it received from SSL_AD_REASON_OFFSET on. */
 static bool is_refusal(int reason)
 {
-    return reason > SSL_AD_REASON_OFFSET || reason == SSL_R_UNSUPPORTED_PROTOCOL ||
-           reason == SSL_R_WRONG_SSL_VERSION;
+    return reason > SSL_AD_REASON_OFFSET || reason == SSL_R_UNSUPPORTED_PROTOCOL;
 }
 
 /* What the signature's own arithmetic says may stand before it. */
@@ -158,13 +157,14 @@ static enum handshake_progress sign(struct handshake *handshake)
                : fail(handshake, HANDSHAKE_BROKEN, "the server's list of certificates is too long");
 }
 
-/* Up to TLS 1.2 we go on when the server has signed, and then wait for its Finished; neither that
- * nor an alert in its place says anything more about its certificate. */
+/* Up to TLS 1.2 we go on when the server has signed, and then wait for its Finished. Neither that
+ * nor an alert in its place, say for want of a certificate of ours, tells more about its own. In
+ * TLS 1.3 the server signs in the last flight that we wait for. */
 static bool has_signed_early(const SSL *ssl)
 {
     OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
     return SSL_version(ssl) < TLS1_3_VERSION &&
-           (state == TLS_ST_CW_KEY_EXCH || state == TLS_ST_CW_CHANGE ||
+           (state == TLS_ST_CW_CERT || state == TLS_ST_CW_KEY_EXCH || state == TLS_ST_CW_CHANGE ||
             state == TLS_ST_CW_FINISHED);
 }
 
@@ -172,8 +172,7 @@ static enum handshake_progress advance(struct handshake *handshake)
 {
     int result = SSL_do_handshake(handshake->ssl);
     int error = SSL_get_error(handshake->ssl, result);
-    if (error == SSL_ERROR_NONE || has_signed_early(handshake->ssl) ||
-        error == SSL_ERROR_WANT_X509_LOOKUP) /* stop_at_request() */
+    if (error == SSL_ERROR_NONE || has_signed_early(handshake->ssl))
         return sign(handshake);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
         return HANDSHAKE_GOES_ON;

@@ -77,17 +77,9 @@ static int leave_certificates_be(X509_STORE_CTX *context, void *unused)
     return 1;
 }
 
-/* The server has signed when it may have a certificate of ours. Having none, we stop right there:
- * that it wants one says nothing against its own. */
-static int stop_at_request(SSL *ssl, X509 **ret_certificate, EVP_PKEY **ret_key)
-{
-    (void)ssl;
-    (void)ret_certificate;
-    (void)ret_key;
-    return -1;
-}
-
-/* Everything is good enough to see a certificate, and to be judged by it. */
+/* In place of the library's security levels, for which a system's openssl.cnf may ask: all else is
+ * good enough to see a certificate, and to be judged by it.
+ * NOLINTNEXTLINE(readability-function-size): its parameters are the library's */
 static int refuse_costly_groups(const SSL *ssl, const SSL_CTX *context, int operation, int bits,
                                 int nid, void *other, void *unused)
 {
@@ -101,8 +93,6 @@ static int refuse_costly_groups(const SSL *ssl, const SSL_CTX *context, int oper
 
 static void set_up(SSL_CTX *context)
 {
-    /* A system's openssl.cnf may ask for more. What is offered is the class of the client's. */
-    SSL_CTX_set_security_level(context, 0);
     SSL_CTX_set_security_callback(context, refuse_costly_groups);
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_NO_RENEGOTIATION | SSL_OP_LEGACY_SERVER_CONNECT);
@@ -112,7 +102,6 @@ static void set_up(SSL_CTX *context)
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_cert_verify_callback(context, leave_certificates_be, NULL);
-    SSL_CTX_set_client_cert_cb(context, stop_at_request);
 }
 
 struct tls_client *tls_client_new(struct fault *fault)

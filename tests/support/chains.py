@@ -1,6 +1,6 @@
 """Certificates of a test CA in every state, and servers that show them: all by the real openssl."""
-import hashlib
 import base64
+import hashlib
 import re
 import subprocess
 import time
@@ -71,11 +71,21 @@ class TestCA:
                 self.path(name), "-startdate", begin, "-enddate", end, "-extfile", extensions)
         return self.path(name)
 
-    def serve(self, name, *arguments, chain=("intermediate",), **options):
+    def thief_key(self, name, other):
+        """A key with the public half of `name` that signs as `other`: with it, openssl's own server shows a
+        certificate whose key it does not have. Both are EC keys (RFC 5915: the scalar is bytes 7 to 38)."""
+        public, secret = (subprocess.run(["openssl", "ec", "-in", self.key(which), "-outform", "DER"],
+                                         capture_output=True, check=True).stdout for which in (name, other))
+        path = self.folder / f"{name}.thief.key"
+        text = base64.encodebytes(public[:7] + secret[7:39] + public[39:]).decode()
+        path.write_text(f"-----BEGIN EC PRIVATE KEY-----\n{text}-----END EC PRIVATE KEY-----\n")
+        return path
+
+    def serve(self, name, *arguments, chain=("intermediate",), key=None, **options):
         """A server that shows `name`, and `chain` behind it."""
         behind = self.folder / f"{name}.chain"
         behind.write_text("".join(self.path(other).read_text() for other in chain))
-        shown = ["-cert", self.path(name), "-key", self.key(name)]
+        shown = ["-cert", self.path(name), "-key", key or self.key(name)]
         return TlsServer([*shown, *(["-cert_chain", behind] if chain else []), *arguments], **options)
 
 

@@ -161,6 +161,16 @@ def test_versions(ca, version, more):
         assert pin_json(server, ca)["reason"] == "allowed"
 
 
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_certificate_without_its_key(ca, version):
+    ca.issue("thief")
+    with ca.serve("ecdsa", version, key=ca.thief_key("ecdsa", "thief")) as server:
+        report = pin_json(server, ca)
+    assert report["reason"] == "probe_failed"
+    assert report["views"][0]["certificates"] == []
+    assert "bad signature" in report["views"][0]["detail"]
+
+
 def test_name_is_looked_up(ca, authority):
     authority.zone[NAME] = ["127.0.0.2"]
     with ca.serve("ecdsa") as server:

@@ -5,6 +5,7 @@
 
 #include "certificate_cast.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -57,6 +58,11 @@ static const struct row {
       CERTIFICATE_WRONG_NAME,
       .length = 2,
       .host = "example.com" },
+    { "wildcard for an empty label",
+      { WILDCARD },
+      CERTIFICATE_WRONG_NAME,
+      .length = 2,
+      .host = ".example.com" },
     { "wildcard, another name",
       { WILDCARD },
       CERTIFICATE_WRONG_NAME,
@@ -474,11 +480,60 @@ static void judges(void **state)
     assert_null(certificate_finding_unref(finding));
 }
 
+/* What a server calls itself can't break a line of the log, or end a string. */
+static void names_are_printable(void **state)
+{
+    (void)state;
+    uint8_t bytes[2048];
+    struct recipe recipe = { .name = "a\n\x1b[1m\"\xc3\xa9\x7f", .key = made.key[LEAF_KEY] };
+    struct certificate_demand demand = { .host = "a.example.com", .is_pin_only = true };
+    X509 *certificate = make_certificate(&recipe);
+    size_t size = put_certificate(certificate, bytes, sizeof(bytes));
+    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size));
+    struct certificate_finding *finding = certificate_check(NULL, chain, &demand);
+    assert_string_equal(finding->chain[0].subject, "CN=a\\0A\\1B[1m\\\"\\C3\\A9\\7F");
+    assert_string_equal(finding->chain[0].issuer, finding->chain[0].subject);
+    (void)certificate_finding_unref(finding);
+    certificate_chain_free(chain);
+    X509_free(certificate);
+}
+
+enum { THREADS = 4, CHECKS_EACH = 50 };
+
+static void *check_often(void *store)
+{
+    static const enum who presented[PRESENTED] = { LEAF, INTERMEDIATE };
+    struct certificate_demand demand = { .host = "a.example.com", .now_s = CERTIFICATE_NOW };
+    for (int i = 0; i < CHECKS_EACH; i++) {
+        struct certificate_chain *chain = present(presented);
+        struct certificate_finding *finding = certificate_check(store, chain, &demand);
+        assert_int_equal(finding->status, CERTIFICATE_GOOD);
+        (void)certificate_finding_unref(finding);
+        certificate_chain_free(chain);
+    }
+    return NULL;
+}
+
+static void threads_share_a_store(void **state)
+{
+    (void)state;
+    static const enum who roots[ROOTS] = { NOBODY };
+    pthread_t threads[THREADS];
+    struct trust_store *store = trust(roots);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, check_often, store), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    trust_store_free(store);
+}
+
 int main(void)
 {
     struct tests tests = { 0 };
     make_all();
     TESTS_ADD_TABLE(&tests, rows, judges);
+    tests_add_row(&tests, "names are printable", NULL, names_are_printable);
+    tests_add_row(&tests, "threads share a store", NULL, threads_share_a_store);
     int failures = tests_run(&tests, "certificate_check");
     free_all();
     return failures;
