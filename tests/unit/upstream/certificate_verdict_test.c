@@ -147,6 +147,8 @@ static void unreachable_leaves_a_good_one(void **state)
         assert_true(certificate_verdict_is_good(&verdict));
         assert_int_equal(verdict.renew_ms, START_MS + 500 * 1000 + VERDICT_RENEWAL_RETRY_MS);
         assert_false(holds(&verdict, 600 * 1000)); /* it lives no longer for that */
+        assert_int_equal(take(&verdict, &nothing[i], 600 * 1000), VERDICT_CHANGES);
+        assert_false(certificate_verdict_is_good(&verdict));
     }
 }
 
