@@ -90,8 +90,7 @@ END;
 
 -- Pins go with their rule. REPLACE keeps them: a row of the same id, as no trigger sees it go, and one of a new id in the same
 -- place by the trigger below. A way back puts pins back by itself.
-CREATE TRIGGER rule_delete_takes_pins AFTER DELETE ON rule
-WHEN NOT EXISTS (SELECT 1 FROM restore_plan WHERE "table" = 'rule' AND "key" = OLD.id AND row IS NOT NULL) BEGIN
+CREATE TRIGGER rule_delete_takes_pins AFTER DELETE ON rule WHEN NOT EXISTS (SELECT 1 FROM restore_plan) BEGIN
     DELETE FROM pin WHERE rule_id = OLD.id;
 END;
 CREATE TRIGGER rule_update_takes_pins_along AFTER UPDATE OF id ON rule WHEN OLD.id <> NEW.id BEGIN
