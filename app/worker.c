@@ -50,6 +50,7 @@ struct worker {
 static void on_report_timer(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
+    certificate_checker_keep_up(worker->checker);
     observer_report(&worker->observer, clock_monotonic_ms());
 }
 

@@ -108,7 +108,7 @@ def test_sql_of_the_log_accepts_the_certificate(start, tcp_server, world):
     tcp_server(greet(server_context(world.self_signed)))
     pinhole, policy = start()
     line = assert_refused(pinhole, "certificate_untrusted")
-    policy.sql(line["accept"])
+    policy.sql(f"BEGIN; {line['accept']} COMMIT;")
     pinhole.log.wait(event="policy_loaded", how="changes")
     line, _ = assert_passes(pinhole)
     assert line["verify"] == "pin-only"
@@ -165,7 +165,7 @@ def test_pin_of_another(start, tcp_server, world):
     tcp_server(greet(server_context(world.right)))
     pinhole, policy = start(pins=[(world.stranger.pin, {})])
     line = assert_refused(pinhole, "pin_mismatch")
-    policy.sql(line["accept"])
+    policy.sql(f"BEGIN; {line['accept']} COMMIT;")
     pinhole.log.wait(event="policy_loaded", how="changes")
     assert_passes(pinhole, client_context(world.root))
 
@@ -199,7 +199,7 @@ def test_expired_pins_fail_closed(start, tcp_server, world):
     tcp_server(greet(server_context(world.right)))
     pinhole, policy = start(pins=[(world.root.pin, {"expires_at": 1_500_000_000})])
     line = assert_refused(pinhole, "pins_expired")
-    policy.sql(line["accept"])
+    policy.sql(f"BEGIN; {line['accept']} COMMIT;")
     pinhole.log.wait(event="policy_loaded", how="changes")
     assert_passes(pinhole, client_context(world.root))
 

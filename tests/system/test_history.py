@@ -241,7 +241,7 @@ OTHERS = {
                                   [("pin", f"1 {PINS[0]}", True, False), ("pin", f"2 {PINS[0]}", False, True)]),
     "rule deleted with its pins": ("DELETE FROM rule WHERE id = 1;",
                                    [("pin", f"1 {PINS[0]}", True, False), ("pin", f"1 {PINS[1]}", True, False), ("rule", 1, True, False)]),
-    "verify": ("UPDATE rule SET verify = 'none' WHERE id = 1;", [("rule", 1, True, True)]),
+    "verify": ("UPDATE rule SET verify = 'chain' WHERE id = 1;", [("rule", 1, True, True)]),
     "rule of a group": ("INSERT INTO rule (target, clients) VALUES ('api.example.com', 'runners');", [("rule", 3, False, True)]),
     "rule moves to a group": ("UPDATE rule SET clients = 'runners' WHERE id = 1;", [("rule", 1, True, True)]),
 }

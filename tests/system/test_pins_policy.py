@@ -133,7 +133,7 @@ RULES = [
 
 @pytest.mark.quick
 def test_what_becomes_of_rules_with_pins(make_policy):
-    policy = make_policy([{"target": target, **columns} for target, columns, *_ in RULES], private_networks="")
+    policy = make_policy([{"target": target, "verify": "chain", **columns} for target, columns, *_ in RULES], private_networks="")
     policy.sql("".join(pin(at + 1, spki, **columns) for at, row in enumerate(RULES) for spki, columns in row[2])
                + "UPDATE rule SET action = 'deny' WHERE target = 'denied.example.com';")
     rules = check(policy)
@@ -154,7 +154,7 @@ def test_what_becomes_of_rules_with_pins(make_policy):
 def test_advice_mends_the_rule(make_policy, target):
     """The statement that the reason ends with, as it stands there."""
     _, columns, its_pins, *_ = next(row for row in RULES if row[0] == target)
-    policy = make_policy([{"target": target, **columns}], private_networks="")
+    policy = make_policy([{"target": target, "verify": "chain", **columns}], private_networks="")
     policy.sql("".join(pin(1, spki, **columns) for spki, columns in its_pins))
     reason = check(policy)[target]["reason"]
     policy.sql("UPDATE" + reason.split("type UPDATE", 1)[1].split(";")[0] + ";")
@@ -177,7 +177,7 @@ def test_the_stricter_check_decides(make_policy):
 
 
 def test_explain_says_how_strong_a_rule_is(make_policy):
-    policy = make_policy(["a.example.com"], private_networks="")
+    policy = make_policy([{"target": "a.example.com", "verify": "chain"}], private_networks="")
     policy.sql(pin(1, A) + pin(1, B, **EXPIRED) + pin(1, C, mode="report"))
     told = run([PINHOLE, "explain", "--db", policy.path, "a.example.com"]).stdout
     assert ("  check     chain with 1 pin: the server must have a trusted chain, with the name in it, valid now, and in that chain"
