@@ -59,6 +59,7 @@ static const struct {
       10000000 },
     { "max_handshakes_per_client", offsetof(struct settings, max_handshakes_per_client), 0,
       10000000 },
+    { "max_queries_per_client", offsetof(struct settings, max_queries_per_client), 0, 10000000 },
 };
 
 static enum setting_status set_deny_answer(struct settings *settings, const char *value)
@@ -80,6 +81,15 @@ static enum setting_status set_ech(struct settings *settings, const char *value)
         settings->ech = ECH_DENY;
     else
         return SETTING_BAD_VALUE;
+    return SETTING_OK;
+}
+
+static enum setting_status set_forged_answer_error(struct settings *settings, const char *value)
+{
+    bool is_on = strcmp(value, "on") == 0;
+    if (!is_on && strcmp(value, "off") != 0)
+        return SETTING_BAD_VALUE;
+    settings->has_forged_answer_error = is_on;
     return SETTING_OK;
 }
 
@@ -124,6 +134,7 @@ static const struct {
     enum setting_status (*set)(struct settings *settings, const char *value);
 } known[] = {
     { "ech", set_ech },
+    { "forged_answer_error", set_forged_answer_error },
     { "deny_answer", set_deny_answer },
     { "allowed_private_networks", set_allowed_private_networks },
 };
