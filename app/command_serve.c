@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/socket.h"
+#include "resolver/query_limit.h"
 #include "sni-gate/client_limits.h"
 
 #include <signal.h>
@@ -31,6 +32,7 @@ struct server {
     struct worker *worker[OPTIONS_WORKERS_MAX];
     uint32_t worker_count;
     struct client_limits *limits;
+    struct query_limit *query_limit;
     atomic_bool is_ready; /* for new clients: until it is told to stop */
 };
 
@@ -54,7 +56,8 @@ static bool start_workers(struct server *server, struct fault *fault)
                                   .record = policy_thread_record(server->policy),
                                   .own = server->own.endpoint,
                                   .own_count = server->own.count,
-                                  .limits = server->limits };
+                                  .limits = server->limits,
+                                  .query_limit = server->query_limit };
     if (!listening_sockets_bind_rest(&server->sockets, &server->options, fault))
         return false;
     for (uint32_t i = 0; i < server->options.workers; i++) {
@@ -106,7 +109,8 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
         return false;
     fault_what(fault, "out of memory");
     server->limits = client_limits_new(connections_for(descriptor_limit, workers));
-    if (server->limits == NULL)
+    server->query_limit = query_limit_new();
+    if (server->limits == NULL || server->query_limit == NULL)
         return false;
     own_endpoints_collect(&server->options, &server->own);
     server->log = log_thread_start(workers + OTHER_RINGS, server->options.log_format, fault);
@@ -274,6 +278,7 @@ static void stop(struct server *server)
         worker_free(server->worker[i]);
     policy_thread_free(server->policy);
     client_limits_free(server->limits);
+    query_limit_free(server->query_limit);
     log_thread_stop(server->log);
     take_over_release(&server->take_over);
     listening_sockets_release(&server->sockets);

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "policy/gate_address.h"
 #include "policy/policy.h"
+#include "resolver/answer.h"
 
 enum {
     OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
@@ -34,6 +35,7 @@ struct options {
     struct gate_addresses gate_addresses;
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
+    struct server_identity identity; /* borrowed as `db` is */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

@@ -5,6 +5,7 @@
 #include "policy/policy_feed.h"
 
 struct client_limits;
+struct query_limit;
 struct record_thread;
 struct worker;
 
@@ -18,6 +19,7 @@ struct worker_setup {
     const struct endpoint *own; /* every endpoint that is Pinhole's own, never to be dialled */
     uint32_t own_count;
     struct client_limits *limits;
+    struct query_limit *query_limit;
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a
