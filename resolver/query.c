@@ -102,9 +102,11 @@ static enum query_status read_opt(struct reader *message, struct query *query)
     uint32_t version = reader_uint(message, 1);
     uint32_t flags = reader_uint(message, 2);
     struct reader options = reader_vector(message, 2);
-    if (message->failed || query->has_edns)
+    if (query->has_edns)
         return QUERY_FORMAT_ERROR; /* RFC 6891 6.1.1: at most one */
-    query->has_edns = true;
+    query->has_edns = true;        /* RFC 6891 7: an answer that finds fault with it has one, too */
+    if (message->failed)
+        return QUERY_FORMAT_ERROR;
     query->is_dnssec_ok = (flags & DNS_EDNS_FLAG_DNSSEC_OK) != 0;
     if (udp_size > DNS_UDP_MIN)
         query->udp_size = (uint16_t)udp_size;
