@@ -242,6 +242,19 @@ def test_lost_key_means_no_cookies(launch, make_policy, gate_port, at_gate):
     assert cookie_alone(pinhole.dns, CLIENT_COOKIE).rcode() == dns.rcode.FORMERR
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+def test_answer_that_waits_for_a_lookup_has_a_cookie(launch, make_policy, authority, gate_port, tcp):
+    policy = make_policy()
+    policy.sql("UPDATE client_group SET mode = 'observe' WHERE name = 'any';")
+    authority.zone["new.example.com"] = ["127.0.0.3"]
+    pinhole = launch(policy, authority.endpoint, gate_port=gate_port)
+    options = {"use_edns": 0, "options": [cookie_option(CLIENT_COOKIE)], "tcp": tcp}
+    answer = ask(pinhole.dns, "new.example.com", **options)
+    assert answer.answer
+    assert cookie_alone(pinhole.dns, cookie_of(answer)).rcode() == dns.rcode.NOERROR
+
+
 @pytest.mark.parametrize("statement", ["UPDATE cookie_key SET key = 'x'", "DELETE FROM cookie_key",
                                        "UPDATE cookie_key SET key = upper(hex(randomblob(16))) || 'A'",
                                        "INSERT INTO cookie_key (key) VALUES ('x')",
