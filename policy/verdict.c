@@ -67,121 +67,87 @@ static const char *cause_of_denial(enum reason reason)
 /* Sentences that begin with the destination and are no denial by the policy; NULL for the rest. */
 static const char *after_destination(enum reason reason)
 {
-    switch (reason) {
-    case REASON_NO_LISTENER:
-        return " can't be reached: the gate has no listener for that port";
-    case REASON_ADDRESS_MISMATCH:
-        return " is allowed, but the client came to an address that is not this name's: it must "
-               "look the name up and use what it is told";
-    case REASON_REVOKED:
-        return " was allowed, but no longer is";
-    case REASON_UPSTREAM_NOT_FOUND:
-        return " is allowed, but the upstream DNS knows no address for it";
-    case REASON_UPSTREAM_DNS_FAILED:
-        return " is allowed, but the upstream DNS did not answer";
-    case REASON_UPSTREAM_ADDRESS_REFUSED:
-        return " is allowed, but its address is private or reserved; setting "
-               "allowed_private_networks can open it";
-    case REASON_UPSTREAM_CONNECT_FAILED:
-        return " is allowed, but no connection to its server could be made";
-    case REASON_UPSTREAM_CLOSED:
-        return " is allowed, but its server closed the connection without an answer";
-    case REASON_UPSTREAM_SILENT:
-        return " is allowed, but its server did not answer in time";
-    case REASON_UPSTREAM_MALFORMED:
-        return " is allowed, but its server's answer breaks the rules of TLS";
-    case REASON_NO_RULE:
-    case REASON_OTHER_PORT:
-    case REASON_PARENT:
-    case REASON_PROXY_UNTRUSTED:
-    case REASON_PROXY_HEADER_MISSING:
-    case REASON_PROXY_HEADER_MALFORMED:
-    case REASON_PROXY_WITHOUT_CLIENT:
-    case REASON_NO_SERVER_NAME:
-    case REASON_BAD_SERVER_NAME:
-    case REASON_ADDRESS_AS_SERVER_NAME:
-    case REASON_MALFORMED_HELLO:
-    case REASON_HELLO_TOO_LARGE:
-    case REASON_HELLO_TIMEOUT:
-    case REASON_HELLO_CUT_SHORT:
-    case REASON_NOT_TLS:
-    case REASON_NAME_CHANGED:
-    case REASON_ECH_DENIED:
-    case REASON_TOO_MANY_CONNECTIONS:
-    case REASON_TOO_MANY_OF_CLIENT:
-    case REASON_TOO_MANY_HANDSHAKES:
-    case REASON_OUT_OF_RESOURCES:
-    case REASON_DENY_RULE:
-    case REASON_OBSERVED:
-    case REASON_ALLOWED:
-    case REASON_COUNT:
-        break;
-    }
-    return NULL;
+    static const char *const sentences[REASON_COUNT] = {
+        [REASON_NO_LISTENER] = " can't be reached: the gate has no listener for that port",
+        [REASON_ADDRESS_MISMATCH] =
+            " is allowed, but the client came to an address that is not this name's: it must "
+            "look the name up and use what it is told",
+        [REASON_REVOKED] = " was allowed, but no longer is",
+        [REASON_UPSTREAM_NOT_FOUND] = " is allowed, but the upstream DNS knows no address for it",
+        [REASON_UPSTREAM_DNS_FAILED] = " is allowed, but the upstream DNS did not answer",
+        [REASON_UPSTREAM_ADDRESS_REFUSED] =
+            " is allowed, but its address is private or reserved; setting "
+            "allowed_private_networks can open it",
+        [REASON_UPSTREAM_CONNECT_FAILED] =
+            " is allowed, but no connection to its server could be made",
+        [REASON_UPSTREAM_CLOSED] =
+            " is allowed, but its server closed the connection without an answer",
+        [REASON_UPSTREAM_SILENT] = " is allowed, but its server did not answer in time",
+        [REASON_UPSTREAM_MALFORMED] =
+            " is allowed, but its server's answer breaks the rules of TLS",
+        [REASON_CERTIFICATE_UNTRUSTED] =
+            " is allowed, but its server's certificate leads to no trusted root",
+        [REASON_CERTIFICATE_EXPIRED] = " is allowed, but a certificate of its server's has expired",
+        [REASON_CERTIFICATE_NOT_YET_VALID] =
+            " is allowed, but a certificate of its server's is not valid yet",
+        [REASON_CERTIFICATE_WRONG_NAME] =
+            " is allowed, but its server's certificate is for other names",
+        [REASON_CERTIFICATE_ABSENT] = " is allowed, but its server showed no certificate",
+        [REASON_CERTIFICATE_UNPROVEN] =
+            " is allowed, but its server did not prove that the certificate is its own",
+        [REASON_PIN_MISMATCH] =
+            " is allowed, but no pin of the rule is in its server's certificate chain",
+        [REASON_PINS_EXPIRED] = " is allowed, but all enforcing pins of the rule have expired",
+        [REASON_RESUMPTION_DENIED] =
+            " is allowed, but its server resumed an earlier TLS session, in which no "
+            "certificate is shown; the setting resumption can open that",
+        [REASON_PROBE_UNREACHABLE] =
+            " is allowed, but no connection to check its server's certificate could be made",
+        [REASON_PROBE_FAILED] =
+            " is allowed, but its server did not finish the handshake in which its certificate "
+            "is checked",
+        [REASON_PROBE_LIMIT] = " is allowed, but too many certificates are being checked",
+    };
+    return sentences[reason];
 }
 
 /* Sentences about a connection that named no destination; NULL for the rest. */
 static const char *about_connection(enum reason reason)
 {
-    switch (reason) {
-    case REASON_PROXY_UNTRUSTED:
-        return "This listener is for the proxies of --proxy-from alone, and the address is none of "
-               "theirs";
-    case REASON_PROXY_HEADER_MISSING:
-        return "The proxy sent no whole PROXY protocol header, or not in time";
-    case REASON_PROXY_HEADER_MALFORMED:
-        return "The proxy's first bytes are no PROXY protocol header of a TCP connection";
-    case REASON_PROXY_WITHOUT_CLIENT:
-        return "The proxy connected for itself, as for a health check: its header names no client";
-    case REASON_NO_SERVER_NAME:
-        return "The ClientHello names no server (no SNI), so no rule can allow it";
-    case REASON_BAD_SERVER_NAME:
-        return "The ClientHello's server name has bytes that no host name has";
-    case REASON_ADDRESS_AS_SERVER_NAME:
-        return "The ClientHello's server name is an IP address; rules allow names";
-    case REASON_MALFORMED_HELLO:
-        return "The ClientHello is malformed, or could be read in two ways";
-    case REASON_HELLO_TOO_LARGE:
-        return "The ClientHello is larger than 64 KiB";
-    case REASON_HELLO_TIMEOUT:
-        return "The ClientHello did not arrive in time";
-    case REASON_HELLO_CUT_SHORT:
-        return "The client left before its ClientHello was complete";
-    case REASON_NOT_TLS:
-        return "The client does not speak TLS";
-    case REASON_NAME_CHANGED:
-        return "The client's second ClientHello names another server than its first";
-    case REASON_ECH_DENIED:
-        return "The ClientHello has the extension encrypted_client_hello, which the setting ech "
-               "denies";
-    case REASON_TOO_MANY_CONNECTIONS:
-        return "The gate has as many connections as it may (max_connections)";
-    case REASON_TOO_MANY_OF_CLIENT:
-        return "The client has as many connections as it may (max_connections_per_client)";
-    case REASON_TOO_MANY_HANDSHAKES:
-        return "The client begins connections faster than it may (max_handshakes_per_client)";
-    case REASON_OUT_OF_RESOURCES:
-        return "Pinhole is out of descriptors or memory";
-    case REASON_NO_RULE:
-    case REASON_OTHER_PORT:
-    case REASON_NO_LISTENER:
-    case REASON_DENY_RULE:
-    case REASON_PARENT:
-    case REASON_ADDRESS_MISMATCH:
-    case REASON_REVOKED:
-    case REASON_UPSTREAM_NOT_FOUND:
-    case REASON_UPSTREAM_DNS_FAILED:
-    case REASON_UPSTREAM_ADDRESS_REFUSED:
-    case REASON_UPSTREAM_CONNECT_FAILED:
-    case REASON_UPSTREAM_CLOSED:
-    case REASON_UPSTREAM_SILENT:
-    case REASON_UPSTREAM_MALFORMED:
-    case REASON_OBSERVED:
-    case REASON_ALLOWED:
-    case REASON_COUNT:
-        break;
-    }
-    return NULL;
+    static const char *const sentences[REASON_COUNT] = {
+        [REASON_PROXY_UNTRUSTED] =
+            "This listener is for the proxies of --proxy-from alone, and the address is none of "
+            "theirs",
+        [REASON_PROXY_HEADER_MISSING] =
+            "The proxy sent no whole PROXY protocol header, or not in time",
+        [REASON_PROXY_HEADER_MALFORMED] =
+            "The proxy's first bytes are no PROXY protocol header of a TCP connection",
+        [REASON_PROXY_WITHOUT_CLIENT] =
+            "The proxy connected for itself, as for a health check: its header names no client",
+        [REASON_NO_SERVER_NAME] =
+            "The ClientHello names no server (no SNI), so no rule can allow it",
+        [REASON_BAD_SERVER_NAME] = "The ClientHello's server name has bytes that no host name has",
+        [REASON_ADDRESS_AS_SERVER_NAME] =
+            "The ClientHello's server name is an IP address; rules allow names",
+        [REASON_MALFORMED_HELLO] = "The ClientHello is malformed, or could be read in two ways",
+        [REASON_HELLO_TOO_LARGE] = "The ClientHello is larger than 64 KiB",
+        [REASON_HELLO_TIMEOUT] = "The ClientHello did not arrive in time",
+        [REASON_HELLO_CUT_SHORT] = "The client left before its ClientHello was complete",
+        [REASON_NOT_TLS] = "The client does not speak TLS",
+        [REASON_NAME_CHANGED] =
+            "The client's second ClientHello names another server than its first",
+        [REASON_ECH_DENIED] =
+            "The ClientHello has the extension encrypted_client_hello, which the setting ech "
+            "denies",
+        [REASON_TOO_MANY_CONNECTIONS] =
+            "The gate has as many connections as it may (max_connections)",
+        [REASON_TOO_MANY_OF_CLIENT] =
+            "The client has as many connections as it may (max_connections_per_client)",
+        [REASON_TOO_MANY_HANDSHAKES] =
+            "The client begins connections faster than it may (max_handshakes_per_client)",
+        [REASON_OUT_OF_RESOURCES] = "Pinhole is out of descriptors or memory",
+    };
+    return sentences[reason];
 }
 
 /* ": no rule allows it" or " by rule 7 (*.example.com)" */

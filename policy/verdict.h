@@ -39,6 +39,18 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(UPSTREAM_CLOSED, "upstream_closed")                                                     \
     REASON(UPSTREAM_SILENT, "upstream_silent")                                                     \
     REASON(UPSTREAM_MALFORMED, "upstream_malformed")                                               \
+    REASON(CERTIFICATE_UNTRUSTED, "certificate_untrusted")                                         \
+    REASON(CERTIFICATE_EXPIRED, "certificate_expired")                                             \
+    REASON(CERTIFICATE_NOT_YET_VALID, "certificate_not_yet_valid")                                 \
+    REASON(CERTIFICATE_WRONG_NAME, "certificate_wrong_name")                                       \
+    REASON(CERTIFICATE_ABSENT, "certificate_absent")                                               \
+    REASON(CERTIFICATE_UNPROVEN, "certificate_unproven")                                           \
+    REASON(PIN_MISMATCH, "pin_mismatch")                                                           \
+    REASON(PINS_EXPIRED, "pins_expired")                                                           \
+    REASON(RESUMPTION_DENIED, "resumption_denied")                                                 \
+    REASON(PROBE_UNREACHABLE, "probe_unreachable")                                                 \
+    REASON(PROBE_FAILED, "probe_failed")                                                           \
+    REASON(PROBE_LIMIT, "probe_limit")                                                             \
     REASON(ECH_DENIED, "ech_denied")                                                               \
     REASON(TOO_MANY_CONNECTIONS, "too_many_connections")                                           \
     REASON(TOO_MANY_OF_CLIENT, "too_many_of_client")                                               \

@@ -10,7 +10,7 @@ packages_for()
     build) # what `make run` needs: libraries, and the clients whose commands it prints
         command -v cc >/dev/null || echo gcc libc6-dev
         command -v cmake >/dev/null || echo cmake
-        echo 'pkg-config|pkgconf' libuv1-dev libc-ares-dev libldns-dev libsqlite3-dev
+        echo 'pkg-config|pkgconf' libuv1-dev libc-ares-dev libldns-dev libsqlite3-dev libssl-dev
         echo sqlite3 'bind9-dnsutils|dnsutils' curl
         ;;
     demo)
@@ -18,7 +18,7 @@ packages_for()
         ;;
     test)
         packages_for demo
-        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-dnspython haproxy
+        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-pytest-xdist python3-dnspython haproxy
         ;;
     fuzz)
         # The ending | says optional: some releases keep libFuzzer in clang itself and have no such package.
