@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/socket.h"
+#include "resolver/query_limit.h"
 #include "sni-gate/client_limits.h"
 
 #include <signal.h>
@@ -33,6 +34,7 @@ struct server {
     uint32_t worker_count;
     struct client_limits *limits;
     struct certificate_tools certificates;
+    struct query_limit *query_limit;
     atomic_bool is_ready; /* for new clients: until it is told to stop */
 };
 
@@ -57,7 +59,8 @@ static bool start_workers(struct server *server, struct fault *fault)
                                   .own = server->own.endpoint,
                                   .own_count = server->own.count,
                                   .limits = server->limits,
-                                  .certificates = &server->certificates };
+                                  .certificates = &server->certificates,
+                                  .query_limit = server->query_limit };
     if (!listening_sockets_bind_rest(&server->sockets, &server->options, fault))
         return false;
     for (uint32_t i = 0; i < server->options.workers; i++) {
@@ -109,7 +112,8 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
         return false;
     fault_what(fault, "out of memory");
     server->limits = client_limits_new(connections_for(descriptor_limit, workers));
-    if (server->limits == NULL ||
+    server->query_limit = query_limit_new();
+    if (server->limits == NULL || server->query_limit == NULL ||
         !certificate_tools_init(&server->certificates, server->options.ca_file, fault))
         return false;
     own_endpoints_collect(&server->options, &server->own);
@@ -279,6 +283,7 @@ static void stop(struct server *server)
     policy_thread_free(server->policy);
     client_limits_free(server->limits);
     certificate_tools_release(&server->certificates);
+    query_limit_free(server->query_limit);
     log_thread_stop(server->log);
     take_over_release(&server->take_over);
     listening_sockets_release(&server->sockets);

@@ -2,6 +2,7 @@
 #include "app/options.h"
 #include "base/text.h"
 #include "net/dns_channel.h"
+#include "resolver/dns.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -103,6 +104,32 @@ static bool set_connect(struct options *options, const char *value)
            !ip_address_is_unspecified(&options->connect.address);
 }
 
+/* Printable ASCII, as clients show it to people. */
+static bool set_identity(const char *value, const char **ret_text)
+{
+    size_t size = strlen(value);
+    for (size_t i = 0; i < size; i++)
+        if (value[i] < ' ' || value[i] > '~')
+            return false;
+    *ret_text = value;
+    return size > 0 && size <= DNS_IDENTITY_MAX;
+}
+
+static bool set_nsid(struct options *options, const char *value)
+{
+    return set_identity(value, &options->identity.nsid);
+}
+
+static bool set_id_server(struct options *options, const char *value)
+{
+    return set_identity(value, &options->identity.id);
+}
+
+static bool set_version_bind(struct options *options, const char *value)
+{
+    return set_identity(value, &options->identity.version);
+}
+
 static bool set_workers(struct options *options, const char *value)
 {
     return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
@@ -175,6 +202,14 @@ static const struct option {
       "store)" },
     { "--connect", "ADDR[:PORT]", false, COMMAND_PIN, set_connect,
       "where to connect to in place of the name's own address" },
+    { "--nsid", "TEXT", false, COMMAND_SERVE, set_nsid,
+      "what DNS answers say of this server to clients that ask for it (RFC 5001), 64 characters at "
+      "most (default: nothing)" },
+    { "--id-server", "TEXT", false, COMMAND_SERVE, set_id_server,
+      "the answer to id.server and hostname.bind, TXT of class CHAOS, 64 characters at most "
+      "(default: REFUSED)" },
+    { "--version-bind", "TEXT", false, COMMAND_SERVE, set_version_bind,
+      "the answer to version.bind and version.server, in the same way (default: REFUSED)" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
     { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
       "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },

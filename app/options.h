@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "policy/gate_address.h"
 #include "policy/policy.h"
+#include "resolver/answer.h"
 
 enum {
     OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
@@ -35,6 +36,7 @@ struct options {
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
     const char *ca_file; /* borrowed; NULL: the system's trust store */
+    struct server_identity identity; /* borrowed as `db` is */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

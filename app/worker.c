@@ -183,6 +183,8 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     bool is_up = observer_init(&worker->observer, &parts) && start_loop(worker);
     resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
                   (struct resolver_sink){ &worker->observer, observer_query_denied });
+    worker->resolver.identity = &setup->options->identity;
+    worker->resolver.limit = setup->query_limit;
     if (is_up && start_channel(worker, setup->options, fault) && start_gate(worker, setup) &&
         start_reading_all(worker, setup, index))
         return worker;

@@ -6,6 +6,7 @@
 
 struct certificate_tools;
 struct client_limits;
+struct query_limit;
 struct record_thread;
 struct worker;
 
@@ -20,6 +21,7 @@ struct worker_setup {
     uint32_t own_count;
     struct client_limits *limits;
     const struct certificate_tools *certificates;
+    struct query_limit *query_limit;
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a

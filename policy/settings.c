@@ -69,6 +69,7 @@ static const struct {
     { "max_probes_per_client", offsetof(struct settings, probes_per_client), 0, 10000 },
     { "max_probes_per_address", offsetof(struct settings, probes_per_address), 0, 10000 },
     { "certificate_warning_days", offsetof(struct settings, certificate_warning_days), 0, 365 },
+    { "max_queries_per_client", offsetof(struct settings, max_queries_per_client), 0, 10000000 },
 };
 
 static enum setting_status set_deny_answer(struct settings *settings, const char *value)
@@ -115,6 +116,15 @@ static enum setting_status set_resumption(struct settings *settings, const char 
     return SETTING_OK;
 }
 
+static enum setting_status set_forged_answer_error(struct settings *settings, const char *value)
+{
+    bool is_on = strcmp(value, "on") == 0;
+    if (!is_on && strcmp(value, "off") != 0)
+        return SETTING_BAD_VALUE;
+    settings->has_forged_answer_error = is_on;
+    return SETTING_OK;
+}
+
 /* One element of the list, without the spaces around it. */
 static bool add_network(struct settings *settings, const char *start, size_t size)
 {
@@ -158,6 +168,7 @@ static const struct {
     { "ech", set_ech },
     { "cold_start", set_cold_start },
     { "resumption", set_resumption },
+    { "forged_answer_error", set_forged_answer_error },
     { "deny_answer", set_deny_answer },
     { "allowed_private_networks", set_allowed_private_networks },
 };

@@ -1,7 +1,8 @@
-/* policy/settings.h - the rows of the `setting` table as values, and the gate key. Copied into each
+/* policy/settings.h - the rows of the `setting` table as values, and the keys. Copied into each
  * policy, so a policy never changes under its readers. */
 #pragma once
 #include "base/address.h"
+#include "policy/cookie_key.h"
 #include "policy/gate_address.h"
 
 #include <stddef.h>
@@ -42,7 +43,10 @@ struct settings {
     uint32_t probes_per_client;        /* of them for one client; 0: no fewer */
     uint32_t probes_per_address;       /* of them at one address; 0: no fewer */
     uint32_t certificate_warning_days; /* before a chain expires; 0: none */
+    uint32_t max_queries_per_client;    /* a second; 0: no limit */
+    bool has_forged_answer_error;       /* addresses carry Extended DNS Error 4 */
     struct gate_key gate_key;
+    struct cookie_keys cookie_keys;
 };
 
 enum setting_status {

@@ -1,13 +1,15 @@
 /* resolver/answer.c - the answer to one query.
  *
  * The largest ones are those for a name of 255 bytes:
- *   addresses: 12 header, 259 question, 8 * 28 records, 11 OPT, 6 keepalive          = 512
- *   negative:  12 header, 259 question, 33 SOA, 11 OPT, 6 keepalive, 6 + 160 error   = 487 */
+ *   addresses: 12 header, 259 question, 8 * 28 records, 11 OPT, 6 keepalive, 28 cookie, 68 NSID,
+ *              6 error                                                                = 614
+ *   negative:  12 header, 259 question, 33 SOA, 11 OPT, 28 cookie, 6 + 160 error      = 509 */
 #include "resolver/answer.h"
 
 #include "base/text.h"
 #include "base/writer.h"
 #include "resolver/dns.h"
+#include "resolver/edns.h"
 
 #include <assert.h>
 
@@ -89,6 +91,28 @@ static enum answer_kind judge(const struct query *query, const struct answer_ter
     return records->count > 0 ? ANSWER_ADDRESSES : ANSWER_NO_DATA;
 }
 
+/* What the server says of itself under the query's name; NULL: nothing. */
+static const char *find_identity(const struct query *query, const struct server_identity *identity)
+{
+    enum { ID, VERSION };
+    static const struct {
+        const char *wire;
+        int what;
+    } names[] = {
+        { "\2id\6server", ID },
+        { "\10hostname\4bind", ID },
+        { "\7version\6server", VERSION },
+        { "\7version\4bind", VERSION },
+    };
+    if (identity == NULL || (query->type != DNS_TYPE_TXT && query->type != DNS_TYPE_ANY))
+        return NULL;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (query->name.size == strlen(names[i].wire) + 1 &&
+            memcmp(query->name.wire, names[i].wire, query->name.size) == 0)
+            return names[i].what == ID ? identity->id : identity->version;
+    return NULL;
+}
+
 static unsigned rcode_of_error(enum query_status status)
 {
     switch (status) {
@@ -98,8 +122,15 @@ static unsigned rcode_of_error(enum query_status status)
         return DNS_RCODE_NOT_IMPLEMENTED;
     case QUERY_BAD_VERSION:
         return DNS_RCODE_BAD_VERSION;
+    case QUERY_BAD_COOKIE:
+        return DNS_RCODE_BAD_COOKIE;
+    case QUERY_COOKIE_ALONE:
+    case QUERY_BY_TCP:
+        return DNS_RCODE_NO_ERROR;
     case QUERY_IGNORED:
     case QUERY_REFUSED:
+    case QUERY_IDENTITY: /* that is not told */
+    case QUERY_OVER_LIMIT:
     case QUERY_OK:
         break;
     }
@@ -116,6 +147,7 @@ static unsigned rcode_of_kind(enum answer_kind kind, enum query_status status,
         return DNS_RCODE_SERVER_FAILURE;
     case ANSWER_NO_NAME:
         return DNS_RCODE_NAME_ERROR;
+    case ANSWER_IDENTITY:
     case ANSWER_NO_DATA:
     case ANSWER_ADDRESSES:
         return DNS_RCODE_NO_ERROR;
@@ -147,12 +179,13 @@ static void write_header(struct writer *answer, uint16_t id, uint32_t flags,
         store_uint(to + 4 + 2 * i, counts[i], 2);
 }
 
-/* One record each, owned by the name of the question (RFC 1035 4.1.4: a pointer to where it always
- * stands). */
+/* The name of the question, where it always stands (RFC 1035 4.1.4). */
+enum { POINTER_TO_QUESTION = 0xc000 | DNS_HEADER_BYTES };
+
+/* One record each, owned by the name of the question. */
 static void write_addresses(struct writer *answer, const struct answer_records *records,
                             uint32_t ttl_s)
 {
-    enum { POINTER_TO_QUESTION = 0xc000 | DNS_HEADER_BYTES };
     for (uint32_t i = 0; i < records->count; i++) {
         uint8_t *to = writer_reserve(answer, DNS_LABEL_POINTER_BYTES + DNS_RECORD_FIXED_BYTES);
         if (to == NULL)
@@ -188,69 +221,111 @@ static void write_soa(struct writer *answer, uint32_t ttl_s)
     store_uint(to + 29, ttl_s, 4); /* MINIMUM */
 }
 
-/* RFC 8914 2: why the name is denied, in the words that log and `explain` use too. */
-static void write_extended_error(struct writer *answer, const struct query *query,
-                                 const struct verdict *verdict)
+/* RFC 4892 3: one TXT record of one string, in the question's class and not to be kept. */
+static void write_identity(struct writer *answer, const char *identity)
+{
+    uint32_t size = (uint32_t)strlen(identity);
+    uint8_t *to = writer_reserve(answer, DNS_LABEL_POINTER_BYTES + DNS_RECORD_FIXED_BYTES + 1);
+    if (to == NULL)
+        return;
+    store_uint(to, POINTER_TO_QUESTION, 2);
+    store_uint(to + 2, DNS_TYPE_TXT, 2);
+    store_uint(to + 4, DNS_CLASS_CHAOS, 2);
+    store_uint(to + 6, 0, 4);
+    store_uint(to + 10, 1 + size, 2);
+    store_uint(to + 12, size, 1);
+    writer_bytes(answer, identity, size);
+}
+
+/* An answer that is decided, but not written yet. */
+struct draft {
+    enum query_status status;
+    enum answer_kind kind;
+    unsigned rcode;
+    const char *identity; /* of ANSWER_IDENTITY */
+    struct answer_records records;
+};
+
+/* RFC 8914: why it is denied, in the words that log and `explain` use too; that addresses are not
+ * the name's own; or that the client asks too often. Leaves `edns` alone where nothing is to be
+ * said. */
+static void explain(const struct query *query, const struct draft *draft,
+                    const struct answer_terms *terms, struct edns_answer *edns, struct text *text)
+{
+    if (draft->status == QUERY_OVER_LIMIT) {
+        edns->error_code = DNS_EXTENDED_ERROR_PROHIBITED;
+        text_add_format(text, "Refused: this client asks more than %u queries a second.",
+                        terms->settings->max_queries_per_client);
+    } else if (draft->status == QUERY_OK && terms->verdict.decision != DECISION_ALLOW) {
+        edns->error_code = DNS_EXTENDED_ERROR_BLOCKED;
+        verdict_add_sentence(&terms->verdict, &query->name, 0, text);
+    } else if (draft->kind == ANSWER_ADDRESSES && terms->settings->has_forged_answer_error) {
+        edns->error_code = DNS_EXTENDED_ERROR_FORGED_ANSWER;
+    } else {
+        return;
+    }
+    edns->has_error = true;
+    edns->error_text = text->at;
+    edns->error_text_size = text->size;
+}
+
+static void write_opt(struct writer *answer, const struct query *query, const struct draft *draft,
+                      const struct answer_terms *terms)
 {
     /* One byte more than may be sent, and a NUL: that byte shows whether a character is cut. */
     char buffer[DNS_EXTRA_TEXT_MAX + 2];
-    struct text sentence = text_in(buffer, sizeof(buffer));
-    verdict_add_sentence(verdict, &query->name, 0, &sentence);
-    size_t size = text_cut_at_character(sentence.at, sentence.size, DNS_EXTRA_TEXT_MAX);
-    writer_uint(answer, DNS_OPTION_EXTENDED_ERROR, 2);
-    writer_uint(answer, (uint32_t)(2 + size), 2);
-    writer_uint(answer, DNS_EXTENDED_ERROR_BLOCKED, 2);
-    writer_bytes(answer, sentence.at, size);
+    struct text text = text_in(buffer, sizeof(buffer));
+    struct edns_answer edns = {
+        .rcode = draft->rcode,
+        .is_dnssec_ok = query->is_dnssec_ok,
+        .keepalive_100ms = query->wants_keepalive ? terms->keepalive_100ms : 0,
+        .cookie = query->cookie.is_present ? &query->cookie : NULL,
+        .nsid = query->wants_nsid && terms->identity != NULL ? terms->identity->nsid : NULL,
+    };
+    explain(query, draft, terms, &edns, &text);
+    edns_write(answer, &edns);
 }
 
-/* RFC 7828 3.2.2 */
-static void write_keepalive(struct writer *answer, uint16_t keepalive_100ms)
+static void write_draft(struct writer *answer, const struct query *query, const struct draft *draft,
+                        const struct answer_terms *terms)
 {
-    writer_uint(answer, DNS_OPTION_TCP_KEEPALIVE, 2);
-    writer_uint(answer, 2, 2);
-    writer_uint(answer, keepalive_100ms, 2);
-}
-
-/* RFC 6891 6.1.2. `explains` adds the error text of a denied name. */
-static void write_opt(struct writer *answer, const struct query *query, unsigned rcode,
-                      const struct answer_terms *terms, bool explains)
-{
-    uint8_t *to = writer_reserve(answer, 1 + DNS_RECORD_FIXED_BYTES);
-    if (to == NULL)
-        return;
-    store_uint(to, 0, 1); /* owner: the root */
-    store_uint(to + 1, DNS_TYPE_OPT, 2);
-    store_uint(to + 3, DNS_EDNS_UDP_BYTES, 2);
-    store_uint(to + 5, rcode >> DNS_RCODE_HEADER_BITS, 1);
-    store_uint(to + 6, DNS_EDNS_VERSION, 1);
-    store_uint(to + 7, query->is_dnssec_ok ? DNS_EDNS_FLAG_DNSSEC_OK : 0, 2);
-    const uint8_t *options = answer->at;
-    if (query->wants_keepalive && terms->keepalive_100ms > 0)
-        write_keepalive(answer, terms->keepalive_100ms);
-    if (explains)
-        write_extended_error(answer, query, &terms->verdict);
-    store_uint(to + 9, (uint32_t)(answer->at - options), 2);
+    /* RFC 2308 2: negative answers are NXDOMAIN and NODATA; REFUSED says nothing of the name. */
+    bool has_soa = draft->kind == ANSWER_NO_DATA || draft->rcode == DNS_RCODE_NAME_ERROR;
+    uint32_t truncated = draft->status == QUERY_BY_TCP ? DNS_FLAG_TRUNCATED : 0;
+    uint16_t counts[4] = { query->question_size > 0,
+                           (uint16_t)(draft->records.count + (draft->identity != NULL)), has_soa,
+                           query->has_edns };
+    write_header(answer, query->id,
+                 answer_flags(query) | truncated | (draft->rcode & DNS_RCODE_MASK), counts);
+    writer_bytes(answer, query->question, query->question_size);
+    write_addresses(answer, &draft->records, terms->settings->answer_ttl_s);
+    if (draft->identity != NULL)
+        write_identity(answer, draft->identity);
+    if (has_soa)
+        write_soa(answer, terms->settings->negative_ttl_s);
+    if (query->has_edns)
+        write_opt(answer, query, draft, terms);
 }
 
 enum answer_kind answer_compose(const struct query *query, enum query_status status,
                                 const struct answer_terms *terms, struct writer *answer)
 {
-    struct answer_records records = { 0 };
-    enum answer_kind kind = status == QUERY_OK ? judge(query, terms, &records) : ANSWER_ERROR;
-    unsigned rcode = rcode_of_kind(kind, status, terms->settings);
-    /* RFC 2308 2: negative answers are NXDOMAIN and NODATA; REFUSED says nothing of the name. */
-    bool has_soa = kind == ANSWER_NO_DATA || rcode == DNS_RCODE_NAME_ERROR;
-    uint16_t counts[4] = { query->question_size > 0, (uint16_t)records.count, has_soa,
-                           query->has_edns };
+    struct draft draft = { .status = status, .kind = ANSWER_ERROR };
+    if (status == QUERY_OK)
+        draft.kind = judge(query, terms, &draft.records);
+    if (status == QUERY_IDENTITY)
+        draft.identity = find_identity(query, terms->identity);
+    if (draft.identity != NULL)
+        draft.kind = ANSWER_IDENTITY;
+    draft.rcode = rcode_of_kind(draft.kind, status, terms->settings);
 
-    write_header(answer, query->id, answer_flags(query) | (rcode & DNS_RCODE_MASK), counts);
-    writer_bytes(answer, query->question, query->question_size);
-    write_addresses(answer, &records, terms->settings->answer_ttl_s);
-    if (has_soa)
-        write_soa(answer, terms->settings->negative_ttl_s);
-    if (query->has_edns)
-        write_opt(answer, query, rcode, terms,
-                  status == QUERY_OK && terms->verdict.decision != DECISION_ALLOW);
+    struct writer start = *answer;
+    write_draft(answer, query, &draft, terms);
+    if (answer->failed) { /* RFC 2181 9: not some of the records */
+        static const struct draft empty = { .status = QUERY_BY_TCP, .kind = ANSWER_ERROR };
+        *answer = start;
+        write_draft(answer, query, &empty, terms);
+    }
     assert(!answer->failed);
-    return kind;
+    return draft.kind;
 }

@@ -15,6 +15,7 @@ enum answer_kind {
     ANSWER_FAILED,     /* SERVFAIL: it could not be looked up whether the name exists */
     ANSWER_NO_NAME,    /* NXDOMAIN, and no denial: nobody has such a name */
     ANSWER_ERROR,      /* the query's status was not QUERY_OK: its rcode, and no records */
+    ANSWER_IDENTITY,   /* what the server says of itself */
     ANSWER_NO_DATA,    /* the name exists, but no record of the type that was asked for */
     ANSWER_ADDRESSES,
 };
@@ -27,16 +28,26 @@ enum name_existence {
     NAME_WITH_ADDRESS,
 };
 
+/* What the server says of itself to who asks, of 1 to DNS_IDENTITY_MAX bytes each. NULL: nothing.
+ */
+struct server_identity {
+    const char *nsid;    /* RFC 5001 */
+    const char *id;      /* TXT of id.server and hostname.bind in class CHAOS (RFC 4892) */
+    const char *version; /* TXT of version.bind and version.server */
+};
+
 /* What an answer is made of besides the query; borrows its pointers. */
 struct answer_terms {
     const struct settings *settings;
     const struct gate_addresses *gate;
+    const struct server_identity *identity;
     struct verdict verdict;        /* on the query's name; read only for QUERY_OK */
     enum name_existence existence; /* of the name; read only for REASON_OBSERVED */
     uint16_t keepalive_100ms; /* told to a client that asks for it (RFC 7828); 0 on UDP: not told */
 };
 
-/* Writes the answer to `query`, whose parse gave `status` (any but QUERY_IGNORED), at the start of
- * `answer`. DNS_ANSWER_MAX bytes of room always suffice. */
+/* Writes the answer to `query`, which deserves `status` (any but QUERY_IGNORED), at the start of
+ * `answer`: with TC and without records where they do not fit. DNS_UDP_MIN bytes of room suffice
+ * for that, and DNS_ANSWER_MAX for everything. */
 enum answer_kind answer_compose(const struct query *query, enum query_status status,
                                 const struct answer_terms *terms, struct writer *answer);

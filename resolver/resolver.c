@@ -7,6 +7,7 @@
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
 #include "resolver/dns.h"
+#include "resolver/query_limit.h"
 
 #include <assert.h>
 #include <string.h>
@@ -21,6 +22,8 @@ void resolver_init(struct resolver *resolver, struct policy_view *policy,
     resolver->gate = gate;
     resolver->sink = sink;
     resolver->lookup = (struct resolver_lookup){ 0 };
+    resolver->identity = NULL;
+    resolver->limit = NULL;
     resolver->waiting_count = 0;
     for (size_t i = 0; i < RESOLVER_COUNTER_COUNT; i++)
         atomic_init(&resolver->counters[i], 0);
@@ -50,7 +53,15 @@ static enum resolver_counter counter_of_error(enum query_status status)
     case QUERY_BAD_VERSION:
         return RESOLVER_BAD_VERSION;
     case QUERY_REFUSED:
+    case QUERY_IDENTITY:
         return RESOLVER_REFUSED;
+    case QUERY_COOKIE_ALONE:
+    case QUERY_BAD_COOKIE:
+        return RESOLVER_COOKIE_ALONE;
+    case QUERY_OVER_LIMIT:
+        return RESOLVER_LIMIT_REFUSED;
+    case QUERY_BY_TCP:
+        return RESOLVER_LIMIT_BY_TCP;
     case QUERY_IGNORED:
     case QUERY_OK:
         break;
@@ -67,6 +78,8 @@ static enum resolver_counter counter_of_kind(enum answer_kind kind, enum query_s
         return RESOLVER_FAILED;
     case ANSWER_NO_NAME:
         return RESOLVER_NOT_FOUND;
+    case ANSWER_IDENTITY:
+        return RESOLVER_IDENTITY;
     case ANSWER_NO_DATA:
         return RESOLVER_NO_DATA;
     case ANSWER_ADDRESSES:
@@ -102,6 +115,7 @@ static bool is_worth_telling(enum answer_kind kind, const struct asked *asked,
         return verdict->reason == REASON_OBSERVED && asks_for_address;
     case ANSWER_FAILED:
     case ANSWER_NO_NAME:
+    case ANSWER_IDENTITY:
     case ANSWER_ERROR:
         break;
     }
@@ -123,6 +137,7 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, uint8
     struct answer_terms terms = {
         .settings = policy_settings(policy),
         .gate = resolver->gate,
+        .identity = resolver->identity,
         .existence = asked->existence,
         .keepalive_100ms = asked->is_tcp ? RESOLVER_TCP_IDLE_MS / 100 : 0,
     };
@@ -132,7 +147,8 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, uint8
         if (asked->may_wait && terms.verdict.reason == REASON_OBSERVED)
             return RESOLVER_WAITS;
     }
-    struct writer writer = writer_over(ret_answer, RESOLVER_ANSWER_MAX);
+    struct writer writer =
+        writer_over(ret_answer, asked->is_tcp ? RESOLVER_ANSWER_MAX : DNS_UDP_MIN);
     enum answer_kind kind = answer_compose(asked->query, asked->status, &terms, &writer);
     resolver_count(resolver, asked->is_tcp ? RESOLVER_QUERIES_TCP : RESOLVER_QUERIES_UDP, 1);
     resolver_count(resolver, counter_of_kind(kind, asked->status), 1);
@@ -141,16 +157,64 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, uint8
     return writer.failed ? 0 : writer_size(&writer);
 }
 
+/* What a client that asks too often is told. Who may not be who it says is told to come by TCP, in
+ * an answer as small as the query. */
+static enum query_status limit(struct resolver *resolver, const struct resolver_request *request,
+                               uint32_t per_second, bool is_proven)
+{
+    struct query_asker asker = { &request->client.address, is_proven, request->now_s };
+    switch (query_limit_take(resolver->limit, &asker, per_second)) {
+    case QUERY_SHARE_LEFT:
+        return QUERY_OK;
+    case QUERY_SHARE_SPENT:
+        return is_proven ? QUERY_OVER_LIMIT : QUERY_BY_TCP;
+    case QUERY_SHARE_FLOODED:
+        break;
+    }
+    return QUERY_IGNORED;
+}
+
+/* What a query that was read as `status` deserves of its client: judges its cookie, and whether the
+ * client asks too often. QUERY_IGNORED where it asks far too often. */
+static enum query_status admit(struct resolver *resolver, const struct resolver_request *request,
+                               enum query_status status, struct query *query)
+{
+    const struct settings *settings = policy_settings(policy_view_get(resolver->policy));
+    enum cookie_state cookie = cookie_exchange(&query->cookie, &settings->cookie_keys,
+                                               &request->client.address, request->now_s);
+    if (cookie == COOKIE_VALID || cookie == COOKIE_BAD)
+        resolver_count(resolver,
+                       cookie == COOKIE_VALID ? RESOLVER_COOKIES_VALID : RESOLVER_COOKIES_BAD, 1);
+    if (settings->max_queries_per_client > 0 && resolver->limit != NULL) {
+        bool is_proven = request->is_tcp || cookie == COOKIE_VALID;
+        enum query_status told =
+            limit(resolver, request, settings->max_queries_per_client, is_proven);
+        if (told != QUERY_OK)
+            return told;
+    }
+    if (status != QUERY_COOKIE_ALONE || cookie == COOKIE_VALID || cookie == COOKIE_NEW)
+        return status;
+    return cookie == COOKIE_BAD ? QUERY_BAD_COOKIE : QUERY_FORMAT_ERROR; /* RFC 7873 5.4 */
+}
+
+static size_t ignore(struct resolver *resolver, const struct resolver_request *request,
+                     enum resolver_counter why)
+{
+    resolver_count(resolver, request->is_tcp ? RESOLVER_QUERIES_TCP : RESOLVER_QUERIES_UDP, 1);
+    resolver_count(resolver, why, 1);
+    return 0;
+}
+
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer)
 {
     struct query query;
     enum query_status status = query_parse(reader_over(request->bytes, request->size), &query);
-    if (status == QUERY_IGNORED) {
-        resolver_count(resolver, request->is_tcp ? RESOLVER_QUERIES_TCP : RESOLVER_QUERIES_UDP, 1);
-        resolver_count(resolver, RESOLVER_IGNORED, 1);
-        return 0;
-    }
+    if (status == QUERY_IGNORED)
+        return ignore(resolver, request, RESOLVER_IGNORED);
+    status = admit(resolver, request, status, &query);
+    if (status == QUERY_IGNORED)
+        return ignore(resolver, request, RESOLVER_LIMIT_DROPPED);
     const struct asked asked = { .query = &query,
                                  .status = status,
                                  .client = request->client,
@@ -173,6 +237,9 @@ bool resolver_wait(struct resolver *resolver, const struct resolver_request *req
     waiting->is_tcp = request->is_tcp;
     if (query_parse(reader_over(request->bytes, request->size), &waiting->query) != QUERY_OK)
         return false; /* resolver_answer() was not asked */
+    const struct settings *settings = policy_settings(policy_view_get(resolver->policy));
+    (void)cookie_exchange(&waiting->query.cookie, &settings->cookie_keys, &request->client.address,
+                          request->now_s); /* resolver_answer() has judged it */
     assert(waiting->query.question_size <= sizeof(waiting->question));
     memcpy(waiting->question, waiting->query.question, waiting->query.question_size);
     waiting->query.question = waiting->question;

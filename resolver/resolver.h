@@ -10,16 +10,17 @@
 
 struct policy;
 struct policy_view;
+struct query_limit;
 struct resolver_waiting;
 
 enum {
-    RESOLVER_ANSWER_MAX = 512,    /* the room an answer may need on any transport */
+    RESOLVER_ANSWER_MAX = 640,    /* the room an answer may need on any transport */
     RESOLVER_TCP_IDLE_MS = 10000, /* a connection without a query this long ends (RFC 7766 6.2.3) */
     RESOLVER_WAITING_MAX = 1000,  /* queries of one resolver that wait for a look-up */
 };
 
-/* Every counter: constant, word in metrics (stable). Each query counts once by its transport and
- * once by what became of it. */
+/* Every counter: constant, word in metrics (stable). Each query counts once by its transport, once
+ * by what became of it, and where it has a cookie of a server, once by that. */
 #define RESOLVER_COUNTER_LIST(COUNTER)                                                             \
     COUNTER(QUERIES_UDP, "queries_udp")                                                            \
     COUNTER(QUERIES_TCP, "queries_tcp")                                                            \
@@ -33,6 +34,13 @@ enum {
     COUNTER(NOT_IMPLEMENTED, "not_implemented")                                                    \
     COUNTER(BAD_VERSION, "bad_version")                                                            \
     COUNTER(REFUSED, "refused")                                                                    \
+    COUNTER(IDENTITY, "identity")                                                                  \
+    COUNTER(COOKIE_ALONE, "cookie_alone")                                                          \
+    COUNTER(LIMIT_BY_TCP, "limit_by_tcp")                                                          \
+    COUNTER(LIMIT_REFUSED, "limit_refused")                                                        \
+    COUNTER(LIMIT_DROPPED, "limit_dropped")                                                        \
+    COUNTER(COOKIES_VALID, "cookies_valid")                                                        \
+    COUNTER(COOKIES_BAD, "cookies_bad")                                                            \
     COUNTER(IGNORED, "ignored")                                                                    \
     COUNTER(BAD_SOURCE, "bad_source")                                                              \
     COUNTER(ANSWERS_DROPPED, "answers_dropped")                                                    \
@@ -75,7 +83,9 @@ struct resolver {
     struct policy_view *policy;        /* borrowed; of the same thread */
     const struct gate_addresses *gate; /* borrowed */
     struct resolver_sink sink;
-    struct resolver_lookup lookup; /* `start` NULL: nothing can be looked up */
+    struct resolver_lookup lookup;          /* `start` NULL: nothing can be looked up */
+    const struct server_identity *identity; /* borrowed; NULL: nothing is told */
+    struct query_limit *limit; /* borrowed; NULL: no limit, whatever the settings say */
     uint32_t waiting_count;
     _Atomic uint64_t counters[RESOLVER_COUNTER_COUNT]; /* written by the owner alone */
 };
@@ -91,7 +101,8 @@ struct resolver_request {
         may_wait; /* for an upstream look-up; false: what would have to wait is answered SERVFAIL */
 };
 
-/* Both pointers must outlive the resolver. */
+/* Both pointers must outlive the resolver. What `struct resolver` has beyond these starts as NULL,
+ * and may be set before the first query. */
 void resolver_init(struct resolver *resolver, struct policy_view *policy,
                    const struct gate_addresses *gate, struct resolver_sink sink);
 

@@ -63,6 +63,22 @@ static void is_set_as_expected(void **state)
     assert_string_equal(buffer, row->settings);
 }
 
+static void resolver_settings(void **state)
+{
+    (void)state;
+    struct settings settings = settings_default();
+    assert_int_equal(settings.max_queries_per_client, 0);
+    assert_false(settings.has_forged_answer_error);
+    assert_int_equal(settings_set(&settings, "max_queries_per_client", "25"), SETTING_OK);
+    assert_int_equal(settings_set(&settings, "forged_answer_error", "on"), SETTING_OK);
+    assert_int_equal(settings.max_queries_per_client, 25);
+    assert_true(settings.has_forged_answer_error);
+    assert_int_equal(settings_set(&settings, "forged_answer_error", "yes"), SETTING_BAD_VALUE);
+    assert_true(settings.has_forged_answer_error);
+    assert_int_equal(settings_set(&settings, "forged_answer_error", "off"), SETTING_OK);
+    assert_false(settings.has_forged_answer_error);
+}
+
 static void a_new_list_replaces_the_old(void **state)
 {
     (void)state;
@@ -124,6 +140,7 @@ int main(void)
 {
     struct tests tests = { .count = 0 };
     TESTS_ADD_TABLE(&tests, rows, is_set_as_expected);
+    tests_add_row(&tests, "the resolver's settings", NULL, resolver_settings);
     tests_add_row(&tests, "a new list replaces the old", NULL, a_new_list_replaces_the_old);
     tests_add_row(&tests, "a network too many", NULL, a_network_too_many);
     tests_add_row(&tests, "how servers are checked", NULL, checks_are_set);
