@@ -66,6 +66,7 @@ enum {
 
 enum {
     DNS_OPTION_TCP_KEEPALIVE = 11,  /* RFC 7828 3.1 */
+    DNS_OPTION_PADDING = 12,        /* RFC 7830 3 */
     DNS_OPTION_EXTENDED_ERROR = 15, /* RFC 8914 2 */
 };
 
