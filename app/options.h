@@ -27,6 +27,9 @@ struct options {
     const char *db; /* borrowed from argv or the environment */
     struct endpoint dns_listen[OPTIONS_LISTENERS_MAX];
     uint32_t dns_listen_count;
+    struct endpoint dot_listen[OPTIONS_LISTENERS_MAX]; /* DNS over TLS */
+    uint32_t dot_listen_count;
+    const char *dot_certificate, *dot_key; /* paths; borrowed as `db` is; NULL: no DNS over TLS */
     struct tls_listener tls_listen[OPTIONS_LISTENERS_MAX];
     uint32_t tls_listen_count;
     struct ip_network proxies[OPTIONS_PROXIES_MAX]; /* that tell who their clients are */

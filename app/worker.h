@@ -6,6 +6,7 @@
 
 struct client_limits;
 struct record_thread;
+struct server_context;
 struct worker;
 
 /* What all workers of a process are made of; borrowed for their life. */
@@ -18,6 +19,7 @@ struct worker_setup {
     const struct endpoint *own; /* every endpoint that is Pinhole's own, never to be dialled */
     uint32_t own_count;
     struct client_limits *limits;
+    struct server_context *tls; /* of DNS over TLS; NULL where no listener wants it */
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a
@@ -29,6 +31,9 @@ bool worker_start(struct worker *worker, struct fault *fault);
 
 /* There is another policy: what the worker has open is judged again. Any thread. */
 void worker_policy_changed(struct worker *worker);
+/* DNS over TLS begins with `tls` from now on. Any thread. */
+void worker_use_certificate(struct worker *worker, struct server_context *tls);
+
 /* How a worker comes to have nothing left to do. */
 struct worker_drain {
     bool is_handed_over; /* another process reads the sockets now; else who waits is accepted yet */

@@ -14,7 +14,8 @@ static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 struct server_context *server_context_ref(struct server_context *context)
 {
-    atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+    if (context != NULL)
+        atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
     return context;
 }
 

@@ -28,7 +28,7 @@ struct server_certificate {
 struct server_context *server_context_new(const struct server_certificate *certificate,
                                           const char *protocol, struct fault *fault);
 
-/* Takes one more reference; returns its argument. */
+/* Takes one more reference; returns its argument. NULL is fine. */
 struct server_context *server_context_ref(struct server_context *context);
 /* Gives one back; the last one frees, though streams that began with it go on. NULL is fine.
  * Returns NULL. */
@@ -40,7 +40,7 @@ struct server_context_slot {
     struct server_context *current;        /* the owner's; owns a reference */
 };
 
-/* Starts with `first`, of which it takes a reference. */
+/* Starts with `first`, of which it takes a reference; NULL is fine. */
 void server_context_slot_init(struct server_context_slot *slot, struct server_context *first);
 /* NULL is in it from then on. */
 void server_context_slot_release(struct server_context_slot *slot);
