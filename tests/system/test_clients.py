@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -9,15 +10,16 @@ from collections import Counter
 import pytest
 
 from support.authority import Authority
+from support.dns_client import dig
 from support.isolation import with_file_over
-from support.process import PINHOLE, run
+from support.process import PINHOLE, eventually, run, spawn, stop
 from support.tap import Tap
 
 pytestmark = pytest.mark.isolated
 
 GATE = "192.0.2.77"
 CLUSTER_ADDRESS = "10.96.0.1"
-SERVER = ("127.0.0.53", 53)
+SERVER = ("127.0.0.10", 53)
 SEARCHES = ["ns.svc.cluster.local", "svc.cluster.local", "cluster.local"]
 RESOLV_CONF = f"nameserver {SERVER[0]}\nsearch {' '.join(SEARCHES)}\noptions ndots:5\n"
 SOURCES = pathlib.Path(__file__).parents[1] / "support/clients"
@@ -163,3 +165,44 @@ def test_denied_name_fails_fast(pod, tap, client):
 def test_name_in_the_cluster_is_found(pod, tap, client, name):
     assert CLUSTER_ADDRESS in pod.look_up(client, name)
     assert max(Counter(tap.queries()).values()) == 1
+
+
+RESOLVED = pathlib.Path(os.environ.get("SYSTEMD_RESOLVED", "/lib/systemd/systemd-resolved"))
+STUB = ("127.0.0.53", 53)
+RESOLVED_CONF = f"[Resolve]\nDNS={SERVER[0]}\nDomains={' '.join(SEARCHES)}\nLLMNR=no\nMulticastDNS=no\nDNSSEC=no\nCache=no\n"
+# It wants a user of its own, places to write to, and a link that is not loopback.
+START_RESOLVED = """set -e
+mount -t tmpfs none /run
+mount -t tmpfs none /etc/systemd
+mkdir -p /run/systemd/resolve /run/systemd/netif/links
+cp "$1" /etc/systemd/resolved.conf
+(cat /etc/passwd; echo systemd-resolve:x:0:0::/:/bin/false) > /run/passwd
+mount --bind /run/passwd /etc/passwd
+exec "$2"
+"""
+
+
+@pytest.fixture
+def stub(pinhole, tmp_path):
+    """systemd-resolved, which asks Pinhole."""
+    if not RESOLVED.exists():
+        pytest.skip("systemd-resolved is not installed")
+    configuration = tmp_path / "resolved.conf"
+    configuration.write_text(RESOLVED_CONF)
+    for words in ("add pod0 type veth peer name pod1", "set pod0 up", "set pod1 up"):
+        assert run(["ip", "link", *words.split()]).returncode == 0
+    assert run(["ip", "addr", "add", "10.99.0.2/24", "dev", "pod0"]).returncode == 0
+    process = spawn(["unshare", "-m", "sh", "-c", START_RESOLVED, "sh", configuration, RESOLVED],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: f"{STUB[0]}%lo:{STUB[1]}" in run(["ss", "-lnuH"]).stdout, 10, "systemd-resolved listens")
+    yield STUB
+    stop(process)
+    assert run(["ip", "link", "del", "pod0"]).returncode == 0
+
+
+def test_stub_of_systemd_resolved(stub, tap):
+    """After NXDOMAIN it asks once more without EDNS, whoever the server is ("DVE-2018-0001 mitigation")."""
+    assert dig(stub, "api.example.com").addresses() == [GATE]
+    assert tap.queries() == [("api.example.com.", "A")]
+    assert dig(stub, "other.example.org").status == "NXDOMAIN"
+    assert tap.queries() in ([("other.example.org.", "A")], [("other.example.org.", "A")] * 2)
