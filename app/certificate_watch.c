@@ -136,10 +136,10 @@ static bool look(struct certificate_watch *watch, bool has_news)
         watch->is_stale = !is_changed;
         return is_changed;
     }
+    watch->setup.changed(watch->setup.context, next);
     if (is_changed || has_news || watch->is_stale)
         log_loaded(watch, next);
     watch->is_stale = false;
-    watch->setup.changed(watch->setup.context, next);
     server_context_unref(next);
     return false;
 }
