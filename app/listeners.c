@@ -17,16 +17,19 @@ static bool check_different(const struct endpoint *left, const struct endpoint *
     fault->is_usage = true;
     fault_what(fault, "two listeners have one address");
     fault_where(fault, "%s", where);
-    fault_remedy(fault, "give each --dns-listen and --tls-listen an address and port of its own");
+    fault_remedy(fault,
+                 "give each --dns-listen, --dot-listen and --tls-listen an address and port of its "
+                 "own");
     return false;
 }
 
-static uint32_t collect(const struct options *options,
-                        struct endpoint ret_all[2 * OPTIONS_LISTENERS_MAX])
+static uint32_t collect(const struct options *options, struct endpoint ret_all[LISTENERS_MAX])
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < options->dns_listen_count; i++)
         ret_all[count++] = options->dns_listen[i];
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        ret_all[count++] = options->dot_listen[i];
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         ret_all[count++] = options->tls_listen[i].endpoint;
     return count;
@@ -34,7 +37,7 @@ static uint32_t collect(const struct options *options,
 
 static bool check_all_different(const struct options *options, struct fault *fault)
 {
-    struct endpoint all[2 * OPTIONS_LISTENERS_MAX];
+    struct endpoint all[LISTENERS_MAX];
     uint32_t count = collect(options, all);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < i; k++)
@@ -45,7 +48,7 @@ static bool check_all_different(const struct options *options, struct fault *fau
 
 static bool is_of_another(const struct options *options, const struct endpoint *claimed)
 {
-    struct endpoint all[2 * OPTIONS_LISTENERS_MAX];
+    struct endpoint all[LISTENERS_MAX];
     uint32_t count = collect(options, all), equal = 0;
     for (uint32_t i = 0; i < count; i++)
         equal += endpoint_equal(&all[i], claimed);
@@ -81,6 +84,10 @@ bool listeners_claim(struct options *options, const struct listening_sockets *ta
         if (!is_claimed && !claim(options, &options->dns_listen[i], true, fault))
             return false;
     }
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        if (!listening_sockets_have(taken_over, SOCKET_USE_DNS_TLS, i) &&
+            !claim(options, &options->dot_listen[i], false, fault))
+            return false;
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         if (!listening_sockets_have(taken_over, SOCKET_USE_GATE, i) &&
             !claim(options, &options->tls_listen[i].endpoint, false, fault))
@@ -144,6 +151,8 @@ void own_endpoints_collect(const struct options *options, struct own_endpoints *
     ret_own->count = 0;
     for (uint32_t i = 0; i < options->dns_listen_count; i++)
         add(ret_own, options->dns_listen[i]);
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        add(ret_own, options->dot_listen[i]);
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         add(ret_own, options->tls_listen[i].endpoint);
     for (uint32_t i = 0; i < gate->v4_count; i++)

@@ -4,7 +4,8 @@
 #include "app/listening_sockets.h"
 #include "app/options.h"
 
-enum { OWN_ENDPOINTS_MAX = 2 * OPTIONS_LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX };
+enum { LISTENERS_MAX = 3 * OPTIONS_LISTENERS_MAX };
+enum { OWN_ENDPOINTS_MAX = LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX };
 
 struct own_endpoints {
     struct endpoint endpoint[OWN_ENDPOINTS_MAX];

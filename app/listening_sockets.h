@@ -5,14 +5,20 @@
 #pragma once
 #include "app/options.h"
 
-enum socket_use { SOCKET_USE_NONE = 0, SOCKET_USE_DNS_UDP, SOCKET_USE_DNS_TCP, SOCKET_USE_GATE };
+enum socket_use {
+    SOCKET_USE_NONE = 0,
+    SOCKET_USE_DNS_UDP,
+    SOCKET_USE_DNS_TCP,
+    SOCKET_USE_DNS_TLS,
+    SOCKET_USE_GATE,
+};
 
 /* As many as a process can have. */
-enum { LISTENING_SOCKETS_MAX = OPTIONS_WORKERS_MAX * 3 * OPTIONS_LISTENERS_MAX };
+enum { LISTENING_SOCKETS_MAX = OPTIONS_WORKERS_MAX * 4 * OPTIONS_LISTENERS_MAX };
 
 struct listening_socket {
     enum socket_use use;
-    uint32_t listener; /* which of the options' dns_listen, or tls_listen */
+    uint32_t listener; /* which of the options' dns_listen, dot_listen or tls_listen */
     uint32_t worker;
     int descriptor; /* the worker's, which closes it when it reads it no more */
 };

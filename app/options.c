@@ -27,6 +27,24 @@ static bool add_dns_listen(struct options *options, const char *value)
            endpoint_parse(value, -1, &options->dns_listen[options->dns_listen_count++]);
 }
 
+static bool add_dot_listen(struct options *options, const char *value)
+{
+    return options->dot_listen_count < OPTIONS_LISTENERS_MAX &&
+           endpoint_parse(value, -1, &options->dot_listen[options->dot_listen_count++]);
+}
+
+static bool set_dot_certificate(struct options *options, const char *value)
+{
+    options->dot_certificate = value;
+    return value[0] != '\0';
+}
+
+static bool set_dot_key(struct options *options, const char *value)
+{
+    options->dot_key = value;
+    return value[0] != '\0';
+}
+
 static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *ret_number)
 {
     uint32_t number = 0;
@@ -182,6 +200,13 @@ static const struct option {
       "the policy file (default policy.db)" },
     { "--dns-listen", "ADDR:PORT", true, COMMAND_SERVE, add_dns_listen,
       "DNS over UDP and TCP (default 127.0.0.1:5300)" },
+    { "--dot-listen", "ADDR:PORT", true, COMMAND_SERVE, add_dot_listen,
+      "DNS over TLS, by the certificate in --dot-certificate (default: none)" },
+    { "--dot-certificate", "FILE", false, COMMAND_SERVE, set_dot_certificate,
+      "the certificate of DNS over TLS and those that lead to its root, PEM; read again when it "
+      "changes" },
+    { "--dot-key", "FILE", false, COMMAND_SERVE, set_dot_key,
+      "the key of that certificate, PEM without a passphrase; read again when it changes" },
     { "--tls-listen", "ADDR:PORT[=PORT][,proxy]", true, COMMAND_SERVE | COMMAND_EXPLAIN,
       add_tls_listen,
       "TLS gate; =PORT is the port that clients believe they connect to; ,proxy takes connections "
@@ -433,6 +458,19 @@ static bool check_target(enum command command, const struct options *options, st
                              "give a host name, as in: pinhole explain api.example.com");
 }
 
+static bool check_dot(const struct options *options, struct fault *fault)
+{
+    const bool has_both = options->dot_certificate != NULL && options->dot_key != NULL;
+    const bool has_any = options->dot_certificate != NULL || options->dot_key != NULL;
+    if (options->dot_listen_count > 0 ? has_both : !has_any)
+        return true;
+    if (options->dot_listen_count > 0)
+        return usage_fault(fault, "DNS over TLS has no certificate or no key", "--dot-listen",
+                           "give --dot-certificate FILE and --dot-key FILE");
+    return usage_fault(fault, "no listener uses the certificate", "--dot-certificate or --dot-key",
+                       "give --dot-listen ADDR:PORT, or leave the others out");
+}
+
 static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
 {
     if (options->db == NULL)
@@ -460,7 +498,7 @@ bool options_read(enum command command, char **arguments, struct options *ret_op
     if (!read_arguments(command, arguments, &options, is_given, fault) ||
         !read_variables(command, &options, is_given, fault) ||
         !check_gate_addresses(&options, fault) || !check_proxies(command, &options, fault) ||
-        !fill_defaults(command, &options, fault))
+        !check_dot(&options, fault) || !fill_defaults(command, &options, fault))
         return false;
     *ret_options = options;
     return true;

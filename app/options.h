@@ -28,6 +28,9 @@ struct options {
     const char *db; /* borrowed from argv or the environment */
     struct endpoint dns_listen[OPTIONS_LISTENERS_MAX];
     uint32_t dns_listen_count;
+    struct endpoint dot_listen[OPTIONS_LISTENERS_MAX]; /* DNS over TLS */
+    uint32_t dot_listen_count;
+    const char *dot_certificate, *dot_key; /* paths; borrowed as `db` is; NULL: no DNS over TLS */
     struct tls_listener tls_listen[OPTIONS_LISTENERS_MAX];
     uint32_t tls_listen_count;
     struct ip_network proxies[OPTIONS_PROXIES_MAX]; /* that tell who their clients are */
@@ -35,7 +38,7 @@ struct options {
     struct gate_addresses gate_addresses;
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
-    const char *ca_file; /* borrowed; NULL: the system's trust store */
+    const char *ca_file;             /* borrowed; NULL: the system's trust store */
     struct server_identity identity; /* borrowed as `db` is */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;

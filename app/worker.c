@@ -12,6 +12,7 @@
 #include "resolver/tcp_server.h"
 #include "resolver/udp_server.h"
 #include "sni-gate/gate.h"
+#include "tls/server_context.h"
 #include "upstream/certificate_checks.h"
 #include "upstream/upstream.h"
 
@@ -33,7 +34,8 @@ struct worker {
     struct policy_view view;
     struct resolver resolver;
     struct udp_server **udp; /* owned, as is the next */
-    struct tcp_server **tcp;
+    struct tcp_server **tcp; /* over TLS too */
+    struct server_context_slot tls;
     uint32_t udp_count, tcp_count;
     struct poller *poller;
     struct dns_channel *channel;
@@ -70,6 +72,18 @@ static bool start_loop(struct worker *worker)
     return worker->mailbox != NULL && worker->poller != NULL;
 }
 
+static bool start_dot(struct worker *worker, int descriptor)
+{
+    int error;
+    struct tcp_server *server =
+        tcp_server_new(&worker->loop, descriptor, &worker->resolver, &error);
+    if (server == NULL)
+        return false;
+    tcp_server_use_tls(server, &worker->tls);
+    worker->tcp[worker->tcp_count++] = server;
+    return true;
+}
+
 /* Starts to read one of its sockets. */
 static bool start_reading(struct worker *worker, const struct listening_socket *socket,
                           const struct options *options)
@@ -86,6 +100,8 @@ static bool start_reading(struct worker *worker, const struct listening_socket *
         worker->tcp[worker->tcp_count] =
             tcp_server_new(&worker->loop, socket->descriptor, &worker->resolver, &error);
         return worker->tcp[worker->tcp_count++] != NULL;
+    case SOCKET_USE_DNS_TLS:
+        return start_dot(worker, socket->descriptor);
     case SOCKET_USE_GATE:
         return gate_listen(worker->gate, &gate) == 0;
     case SOCKET_USE_NONE:
@@ -175,6 +191,7 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     if (worker == NULL)
         return NULL;
     policy_view_init(&worker->view, setup->feed);
+    server_context_slot_init(&worker->tls, setup->tls);
     struct observer_parts parts = { .log = setup->log,
                                     .ring = index,
                                     .record = setup->record,
@@ -296,6 +313,11 @@ void worker_policy_changed(struct worker *worker)
     (void)mailbox_post(worker->mailbox, judge_again, worker); /* or the gate sees it by itself */
 }
 
+void worker_use_certificate(struct worker *worker, struct server_context *tls)
+{
+    server_context_slot_put(&worker->tls, tls);
+}
+
 void worker_stop(struct worker *worker)
 {
     if (!mailbox_post(worker->mailbox, end_everything, worker))
@@ -324,6 +346,7 @@ void worker_free(struct worker *worker)
         (void)uv_loop_close(&worker->loop); /* nothing is left on it */
     }
     policy_view_release(&worker->view);
+    server_context_slot_release(&worker->tls);
     observer_release(&worker->observer);
     free(worker->udp);
     free(worker->tcp);

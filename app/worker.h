@@ -8,6 +8,7 @@ struct certificate_tools;
 struct client_limits;
 struct query_limit;
 struct record_thread;
+struct server_context;
 struct worker;
 
 /* What all workers of a process are made of; borrowed for their life. */
@@ -22,6 +23,7 @@ struct worker_setup {
     struct client_limits *limits;
     const struct certificate_tools *certificates;
     struct query_limit *query_limit;
+    struct server_context *tls; /* of DNS over TLS; NULL where no listener wants it */
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a
@@ -33,6 +35,9 @@ bool worker_start(struct worker *worker, struct fault *fault);
 
 /* There is another policy: what the worker has open is judged again. Any thread. */
 void worker_policy_changed(struct worker *worker);
+/* DNS over TLS begins with `tls` from now on. Any thread. */
+void worker_use_certificate(struct worker *worker, struct server_context *tls);
+
 /* How a worker comes to have nothing left to do. */
 struct worker_drain {
     bool is_handed_over; /* another process reads the sockets now; else who waits is accepted yet */

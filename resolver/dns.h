@@ -73,6 +73,7 @@ enum {
     DNS_OPTION_NSID = 3,            /* RFC 5001 2.2 */
     DNS_OPTION_COOKIE = 10,         /* RFC 7873 4 */
     DNS_OPTION_TCP_KEEPALIVE = 11,  /* RFC 7828 3.1 */
+    DNS_OPTION_PADDING = 12,        /* RFC 7830 3 */
     DNS_OPTION_EXTENDED_ERROR = 15, /* RFC 8914 2 */
 };
 

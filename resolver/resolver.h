@@ -45,7 +45,8 @@ enum {
     COUNTER(BAD_SOURCE, "bad_source")                                                              \
     COUNTER(ANSWERS_DROPPED, "answers_dropped")                                                    \
     COUNTER(TCP_ACCEPTED, "tcp_accepted")                                                          \
-    COUNTER(TCP_TURNED_AWAY, "tcp_turned_away")
+    COUNTER(TCP_TURNED_AWAY, "tcp_turned_away")                                                    \
+    COUNTER(TLS_FAILED, "tls_failed")
 
 #define RESOLVER_COUNTER_CONSTANT(constant, word) RESOLVER_##constant,
 enum resolver_counter { RESOLVER_COUNTER_LIST(RESOLVER_COUNTER_CONSTANT) RESOLVER_COUNTER_COUNT };

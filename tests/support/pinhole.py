@@ -17,13 +17,13 @@ TEXT_FIELD = re.compile(r" ([^ =]+)=(\"[^\"]*\"|\S*)")
 
 
 def read_ready_line(line):
-    """The one place that knows the wording: `pinhole: ready: dns A:P ..., tls A:P=P ..., N rules from FILE`.
-    Returns the endpoints ((address, port)) of the resolver and of the gate, and the number of rules."""
-    match = re.search(r"ready: dns (.*?), tls (.*?), (\d+) rules?", line)
+    """The one place that knows the wording: `pinhole: ready: dns A:P ..., dot A:P ..., tls A:P=P ..., N rules from FILE`.
+    Returns the endpoints ((address, port)) of the resolver, of DNS over TLS and of the gate, and the number of rules."""
+    match = re.search(r"ready: dns (.*?)(?:, dot (.*?))?, tls (.*?), (\d+) rules?", line)
     assert match, f"not a ready line: {line!r}"
-    dns, tls = ([(address.strip("[]"), int(port)) for address, port, _ in ENDPOINT.findall(part)]
-                for part in match.group(1, 2))
-    return dns, tls, int(match.group(3))
+    dns, dot, tls = ([(address.strip("[]"), int(port)) for address, port, _ in ENDPOINT.findall(part or "")]
+                     for part in match.group(1, 2, 3))
+    return dns, dot, tls, int(match.group(4))
 
 
 def read_log_line(line):
@@ -115,7 +115,7 @@ class Pinhole:
         except BaseException:
             self.kill()
             raise
-        self.dns_endpoints, self.tls_endpoints, self.rule_count = read_ready_line(self.ready_line)
+        self.dns_endpoints, self.dot_endpoints, self.tls_endpoints, self.rule_count = read_ready_line(self.ready_line)
         self.dns, self.gate = self.dns_endpoints[0], self.tls_endpoints[0]
 
     def _await_ready_line(self):
