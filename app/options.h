@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "policy/gate_address.h"
 #include "policy/policy.h"
+#include "resolver/zone_table.h"
 
 enum {
     OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
@@ -34,6 +35,9 @@ struct options {
     struct gate_addresses gate_addresses;
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
+    struct zone_table zones;
+    enum zone_status
+        zone_status; /* what was wrong with a zone that can be read; ZONE_OK: nothing */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

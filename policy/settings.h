@@ -3,10 +3,11 @@
 #pragma once
 #include "base/address.h"
 #include "policy/gate_address.h"
+#include "policy/host_name.h"
 
 #include <stddef.h>
 
-enum { PRIVATE_NETWORKS_MAX = 64 };
+enum { PRIVATE_NETWORKS_MAX = 64, SEARCH_DOMAINS_MAX = 32 };
 
 enum deny_answer { DENY_ANSWER_NXDOMAIN = 0, DENY_ANSWER_REFUSED };
 
@@ -19,6 +20,8 @@ struct settings {
     enum deny_answer deny_answer;
     struct ip_network allowed_private_networks[PRIVATE_NETWORKS_MAX];
     uint32_t allowed_private_network_count;
+    struct host_name search_domain[SEARCH_DOMAINS_MAX]; /* what clients put behind names */
+    uint32_t search_domain_count;
     enum ech ech;
     /* How long a connection through the gate may take to ... */
     uint32_t hello_s;   /* say its ClientHello */

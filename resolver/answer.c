@@ -2,12 +2,14 @@
  *
  * The largest ones are those for a name of 255 bytes:
  *   addresses: 12 header, 259 question, 8 * 28 records, 11 OPT, 6 keepalive          = 512
- *   negative:  12 header, 259 question, 33 SOA, 11 OPT, 6 keepalive, 6 + 160 error   = 487 */
+ *   negative:  12 header, 259 question, 33 SOA, 11 OPT, 6 keepalive, 6 + 160 error   = 487
+ * but for those of an internal zone, which may be as large as a message can be. */
 #include "resolver/answer.h"
 
 #include "base/text.h"
 #include "base/writer.h"
 #include "resolver/dns.h"
+#include "resolver/forwarded_answer.h"
 
 #include <assert.h>
 
@@ -19,6 +21,13 @@ struct answer_records {
     uint16_t address_bytes;
     struct ip_address own; /* where `address` points for a name with an address of its own */
 };
+
+/* The name that rules decide on: the question's, or where an internal zone leads to. */
+static const struct host_name *decided_name(const struct query *query,
+                                            const struct answer_terms *terms)
+{
+    return terms->standing == STANDING_FORWARDED ? &terms->forwarded->target : &query->name;
+}
 
 /* The name's own address where the family has ranges, else all of the gate's. */
 static void take_family(const struct query *query, const struct answer_terms *terms,
@@ -32,8 +41,8 @@ static void take_family(const struct query *query, const struct answer_terms *te
     if (!gate_addresses_has_range(gate, family))
         return;
     records->address = &records->own;
-    records->count =
-        gate_address_of_name(gate, &terms->settings->gate_key, &query->name, family, &records->own);
+    records->count = gate_address_of_name(gate, &terms->settings->gate_key,
+                                          decided_name(query, terms), family, &records->own);
 }
 
 /* What an allowed name has of the type that was asked for. HTTPS and SVCB have nothing, so that
@@ -74,15 +83,33 @@ static enum answer_kind judge_observed(const struct answer_terms *terms)
     return ANSWER_FAILED;
 }
 
+/* Where no rule has a say. ANSWER_DENIED: one has. */
+static enum answer_kind judge_standing(const struct answer_terms *terms)
+{
+    switch (terms->standing) {
+    case STANDING_FORWARDED:
+        return terms->forwarded->leaves_zone ? ANSWER_DENIED : ANSWER_FORWARDED;
+    case STANDING_FAILED:
+        return ANSWER_FAILED;
+    case STANDING_MISSING:
+        return ANSWER_NO_NAME;
+    case STANDING_RULES:
+        break;
+    }
+    return ANSWER_DENIED;
+}
+
 /* RFC 8020 2: a denied name exists all the same where it lies above an allowed one, as the root
  * does. */
 static enum answer_kind judge(const struct query *query, const struct answer_terms *terms,
                               struct answer_records *records)
 {
+    enum answer_kind kind = judge_standing(terms);
+    if (kind != ANSWER_DENIED)
+        return kind;
     if (terms->verdict.decision != DECISION_ALLOW)
         return terms->verdict.reason == REASON_PARENT ? ANSWER_NO_DATA : ANSWER_DENIED;
-    enum answer_kind kind =
-        terms->verdict.reason == REASON_OBSERVED ? judge_observed(terms) : ANSWER_ADDRESSES;
+    kind = terms->verdict.reason == REASON_OBSERVED ? judge_observed(terms) : ANSWER_ADDRESSES;
     if (kind != ANSWER_ADDRESSES)
         return kind;
     take_records(query, terms, records);
@@ -107,7 +134,7 @@ static unsigned rcode_of_error(enum query_status status)
 }
 
 static unsigned rcode_of_kind(enum answer_kind kind, enum query_status status,
-                              const struct settings *settings)
+                              const struct answer_terms *terms)
 {
     switch (kind) {
     case ANSWER_ERROR:
@@ -119,10 +146,13 @@ static unsigned rcode_of_kind(enum answer_kind kind, enum query_status status,
     case ANSWER_NO_DATA:
     case ANSWER_ADDRESSES:
         return DNS_RCODE_NO_ERROR;
+    case ANSWER_FORWARDED:
+        return terms->forwarded->rcode;
     case ANSWER_DENIED:
         break;
     }
-    return settings->deny_answer == DENY_ANSWER_REFUSED ? DNS_RCODE_REFUSED : DNS_RCODE_NAME_ERROR;
+    return terms->settings->deny_answer == DENY_ANSWER_REFUSED ? DNS_RCODE_REFUSED
+                                                               : DNS_RCODE_NAME_ERROR;
 }
 
 static uint32_t answer_flags(const struct query *query)
@@ -147,17 +177,15 @@ static void write_header(struct writer *answer, uint16_t id, uint32_t flags,
         store_uint(to + 4 + 2 * i, counts[i], 2);
 }
 
-/* One record each, owned by the name of the question (RFC 1035 4.1.4: a pointer to where it always
- * stands). */
+/* One record each, owned by the name that stands at `owner_at` (RFC 1035 4.1.4: a pointer). */
 static void write_addresses(struct writer *answer, const struct answer_records *records,
-                            uint32_t ttl_s)
+                            uint16_t owner_at, uint32_t ttl_s)
 {
-    enum { POINTER_TO_QUESTION = 0xc000 | DNS_HEADER_BYTES };
     for (uint32_t i = 0; i < records->count; i++) {
         uint8_t *to = writer_reserve(answer, DNS_LABEL_POINTER_BYTES + DNS_RECORD_FIXED_BYTES);
         if (to == NULL)
             return;
-        store_uint(to, POINTER_TO_QUESTION, 2);
+        store_uint(to, DNS_LABEL_POINTER | owner_at, 2);
         store_uint(to + 2, records->type, 2);
         store_uint(to + 4, DNS_CLASS_IN, 2);
         store_uint(to + 6, ttl_s, 4);
@@ -188,19 +216,53 @@ static void write_soa(struct writer *answer, uint32_t ttl_s)
     store_uint(to + 29, ttl_s, 4); /* MINIMUM */
 }
 
-/* RFC 8914 2: why the name is denied, in the words that log and `explain` use too. */
-static void write_extended_error(struct writer *answer, const struct query *query,
-                                 const struct verdict *verdict)
+/* RFC 8914 2 */
+static void write_extended_error(struct writer *answer, uint16_t code, const void *text,
+                                 size_t size)
+{
+    writer_uint(answer, DNS_OPTION_EXTENDED_ERROR, 2);
+    writer_uint(answer, (uint32_t)(2 + size), 2);
+    writer_uint(answer, code, 2);
+    writer_bytes(answer, text, size);
+}
+
+/* Why the name is denied, in the words that log and `explain` use too. */
+static void write_verdict(struct writer *answer, const struct host_name *name,
+                          const struct verdict *verdict)
 {
     /* One byte more than may be sent, and a NUL: that byte shows whether a character is cut. */
     char buffer[DNS_EXTRA_TEXT_MAX + 2];
     struct text sentence = text_in(buffer, sizeof(buffer));
-    verdict_add_sentence(verdict, &query->name, 0, &sentence);
+    verdict_add_sentence(verdict, name, 0, &sentence);
     size_t size = text_cut_at_character(sentence.at, sentence.size, DNS_EXTRA_TEXT_MAX);
-    writer_uint(answer, DNS_OPTION_EXTENDED_ERROR, 2);
-    writer_uint(answer, (uint32_t)(2 + size), 2);
-    writer_uint(answer, DNS_EXTENDED_ERROR_BLOCKED, 2);
-    writer_bytes(answer, sentence.at, size);
+    write_extended_error(answer, DNS_EXTENDED_ERROR_BLOCKED, sentence.at, size);
+}
+
+/* What the zone's server explained. */
+static void write_forwarded_errors(struct writer *answer, const struct forwarded_answer *forwarded)
+{
+    for (uint32_t i = 0; i < forwarded->error_count; i++) {
+        const struct forwarded_error *error = &forwarded->error[i];
+        size_t size =
+            text_cut_at_character((const char *)error->text, error->text_size, DNS_EXTRA_TEXT_MAX);
+        write_extended_error(answer, error->code, error->text, size);
+    }
+}
+
+/* Why the answer is what it is. */
+static void write_explanation(struct writer *answer, const struct query *query,
+                              const struct answer_terms *terms, enum answer_kind kind)
+{
+    bool is_decided = terms->standing == STANDING_RULES ||
+                      (terms->standing == STANDING_FORWARDED && terms->forwarded->leaves_zone);
+    if (kind == ANSWER_ERROR)
+        return;
+    if (is_decided && terms->verdict.decision != DECISION_ALLOW)
+        write_verdict(answer, decided_name(query, terms), &terms->verdict);
+    if (terms->standing == STANDING_FAILED)
+        write_extended_error(answer, terms->failure, NULL, 0);
+    if (kind == ANSWER_FORWARDED && !terms->is_cut)
+        write_forwarded_errors(answer, terms->forwarded);
 }
 
 /* RFC 7828 3.2.2 */
@@ -211,9 +273,15 @@ static void write_keepalive(struct writer *answer, uint16_t keepalive_100ms)
     writer_uint(answer, keepalive_100ms, 2);
 }
 
-/* RFC 6891 6.1.2. `explains` adds the error text of a denied name. */
-static void write_opt(struct writer *answer, const struct query *query, unsigned rcode,
-                      const struct answer_terms *terms, bool explains)
+/* What an answer came out as. */
+struct outcome {
+    enum answer_kind kind;
+    unsigned rcode;
+};
+
+/* RFC 6891 6.1.2 */
+static void write_opt(struct writer *answer, const struct query *query,
+                      const struct answer_terms *terms, const struct outcome *outcome)
 {
     uint8_t *to = writer_reserve(answer, 1 + DNS_RECORD_FIXED_BYTES);
     if (to == NULL)
@@ -221,36 +289,60 @@ static void write_opt(struct writer *answer, const struct query *query, unsigned
     store_uint(to, 0, 1); /* owner: the root */
     store_uint(to + 1, DNS_TYPE_OPT, 2);
     store_uint(to + 3, DNS_EDNS_UDP_BYTES, 2);
-    store_uint(to + 5, rcode >> DNS_RCODE_HEADER_BITS, 1);
+    store_uint(to + 5, outcome->rcode >> DNS_RCODE_HEADER_BITS, 1);
     store_uint(to + 6, DNS_EDNS_VERSION, 1);
     store_uint(to + 7, query->is_dnssec_ok ? DNS_EDNS_FLAG_DNSSEC_OK : 0, 2);
     const uint8_t *options = answer->at;
     if (query->wants_keepalive && terms->keepalive_100ms > 0)
         write_keepalive(answer, terms->keepalive_100ms);
-    if (explains)
-        write_extended_error(answer, query, &terms->verdict);
+    write_explanation(answer, query, terms, outcome->kind);
     store_uint(to + 9, (uint32_t)(answer->at - options), 2);
+}
+
+/* RFC 2308 2: negative answers are NXDOMAIN and NODATA; REFUSED says nothing of the name. A
+ * forwarded one has the zone's own SOA. */
+static bool needs_soa(const struct outcome *outcome)
+{
+    return outcome->kind == ANSWER_NO_DATA ||
+           (outcome->kind != ANSWER_FORWARDED && outcome->rcode == DNS_RCODE_NAME_ERROR);
+}
+
+/* The records between question and OPT; counts those of the answer and of the authority section. */
+static void write_records(struct writer *answer, const struct answer_terms *terms,
+                          const struct answer_records *records, const struct outcome *outcome)
+{
+    uint8_t *counts = answer->start + DNS_COUNTS_AT;
+    uint32_t answers = records->count, authorities = needs_soa(outcome);
+    uint16_t owner_at = DNS_HEADER_BYTES;
+    if (terms->standing == STANDING_FORWARDED) {
+        writer_bytes(answer, terms->forwarded->records, terms->forwarded->record_bytes);
+        answers += terms->forwarded->answer_count;
+        authorities += terms->forwarded->authority_count;
+        owner_at = terms->forwarded->target_at;
+    }
+    write_addresses(answer, records, owner_at, terms->settings->answer_ttl_s);
+    if (needs_soa(outcome))
+        write_soa(answer, terms->settings->negative_ttl_s);
+    store_uint(counts + 2, answers, 2);
+    store_uint(counts + 4, authorities, 2);
 }
 
 enum answer_kind answer_compose(const struct query *query, enum query_status status,
                                 const struct answer_terms *terms, struct writer *answer)
 {
     struct answer_records records = { 0 };
-    enum answer_kind kind = status == QUERY_OK ? judge(query, terms, &records) : ANSWER_ERROR;
-    unsigned rcode = rcode_of_kind(kind, status, terms->settings);
-    /* RFC 2308 2: negative answers are NXDOMAIN and NODATA; REFUSED says nothing of the name. */
-    bool has_soa = kind == ANSWER_NO_DATA || rcode == DNS_RCODE_NAME_ERROR;
-    uint16_t counts[4] = { query->question_size > 0, (uint16_t)records.count, has_soa,
-                           query->has_edns };
+    struct outcome outcome = { status == QUERY_OK ? judge(query, terms, &records) : ANSWER_ERROR,
+                               0 };
+    outcome.rcode = rcode_of_kind(outcome.kind, status, terms);
+    uint32_t flags = answer_flags(query) | (outcome.rcode & DNS_RCODE_MASK);
+    const uint16_t counts[4] = { query->question_size > 0, 0, 0, query->has_edns };
 
-    write_header(answer, query->id, answer_flags(query) | (rcode & DNS_RCODE_MASK), counts);
+    write_header(answer, query->id, flags | (terms->is_cut ? DNS_FLAG_TRUNCATED : 0), counts);
     writer_bytes(answer, query->question, query->question_size);
-    write_addresses(answer, &records, terms->settings->answer_ttl_s);
-    if (has_soa)
-        write_soa(answer, terms->settings->negative_ttl_s);
+    if (!terms->is_cut)
+        write_records(answer, terms, &records, &outcome);
     if (query->has_edns)
-        write_opt(answer, query, rcode, terms,
-                  status == QUERY_OK && terms->verdict.decision != DECISION_ALLOW);
+        write_opt(answer, query, terms, &outcome);
     assert(!answer->failed);
-    return kind;
+    return outcome.kind;
 }

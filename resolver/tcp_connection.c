@@ -9,19 +9,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A query whose answer waits for a look-up; then for room in the connection's output. */
+/* A query whose answer waits for another server; then for room in the connection's output. */
 struct late_answer {
     struct resolver_waiting waiting;
     struct tcp_connection *connection;
     LIST_ENTRY(late_answer) late;
-    size_t size; /* 0: not known yet */
-    uint8_t bytes[RESOLVER_ANSWER_MAX];
+    size_t size;    /* of the answer with its frame; 0: not known yet */
+    uint8_t *bytes; /* owned */
 };
 
 static void forget(struct late_answer *late)
 {
     late->connection->late_count--;
+    late->connection->ready_count -= late->size > 0;
     LIST_REMOVE(late, late);
+    free(late->bytes);
     free(late);
 }
 
@@ -41,6 +43,7 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--connection->open_handles > 0)
         return;
     connection->owner.connection_closed(connection->owner.context, connection);
+    free(connection->large);
     free(connection);
 }
 
@@ -90,7 +93,7 @@ void tcp_connection_end_soon(struct tcp_connection *connection)
 enum progress {
     PROGRESS_BROKEN = 0, /* no DNS client sends this */
     PROGRESS_STARVED,    /* it is not whole yet */
-    PROGRESS_HELD_UP,    /* as many as may wait for look-ups do */
+    PROGRESS_HELD_UP,    /* as many as may wait for other servers do */
     PROGRESS_ANSWERED,   /* or it waits for a look-up */
 };
 
@@ -100,8 +103,16 @@ static void on_answered(struct resolver_waiting *waiting, const uint8_t *answer,
 {
     struct late_answer *late = (struct late_answer *)waiting; /* its first member */
     struct tcp_connection *connection = late->connection;
-    memcpy(late->bytes, answer, size);
-    late->size = size;
+    late->bytes = malloc(2 + size);
+    if (late->bytes == NULL) {
+        forget(late); /* before the end of the connection, which cancels the others */
+        tcp_connection_close(connection);
+        return;
+    }
+    store_uint(late->bytes, (uint32_t)size, 2);
+    memcpy(late->bytes + 2, answer, size);
+    late->size = 2 + size;
+    connection->ready_count++;
     if (!connection->is_writing)
         serve(connection);
 }
@@ -122,17 +133,33 @@ static bool answer_late(struct tcp_connection *connection, const struct resolver
     return true;
 }
 
+/* Takes one late answer that is known by now; false where there is no room for it. */
+static bool put_late_answer(struct tcp_connection *connection, struct late_answer *late,
+                            struct writer *output)
+{
+    if (late->size <= 2 + RESOLVER_ANSWER_MAX) {
+        if (writer_left(output) < late->size)
+            return false;
+        writer_bytes(output, late->bytes, late->size);
+    } else {
+        if (connection->large != NULL)
+            return false;
+        connection->large = late->bytes;
+        connection->large_size = late->size;
+        late->bytes = NULL;
+    }
+    forget(late);
+    return true;
+}
+
 /* Takes the late answers that are known by now, as far as there is room. */
 static void put_late_answers(struct tcp_connection *connection, struct writer *output)
 {
     struct late_answer *next, *late = LIST_FIRST(&connection->late);
-    for (; late != NULL && writer_left(output) >= 2 + RESOLVER_ANSWER_MAX; late = next) {
+    for (; late != NULL; late = next) {
         next = LIST_NEXT(late, late);
-        if (late->size == 0)
-            continue;
-        writer_uint(output, (uint32_t)late->size, 2);
-        writer_bytes(output, late->bytes, late->size);
-        forget(late);
+        if (late->size > 0)
+            (void)put_late_answer(connection, late, output); /* else the next time */
     }
 }
 
@@ -197,22 +224,49 @@ static void stop_reading(struct tcp_connection *connection)
 
 static void on_written(uv_write_t *write, int status);
 
+/* What is left to send when `done` bytes of it are sent. */
+static unsigned fill_buffers(const struct tcp_connection *connection, size_t done,
+                             uv_buf_t ret_buffers[2])
+{
+    unsigned count = 0;
+    size_t size = connection->output_size;
+    if (done < size)
+        ret_buffers[count++] =
+            uv_buf_init((char *)connection->output + done, (unsigned)(size - done));
+    done = done > size ? done - size : 0;
+    if (connection->large != NULL)
+        ret_buffers[count++] = uv_buf_init((char *)connection->large + done,
+                                           (unsigned)(connection->large_size - done));
+    return count;
+}
+
+static void drop_large(struct tcp_connection *connection)
+{
+    free(connection->large);
+    connection->large = NULL;
+    connection->large_size = 0;
+}
+
 /* Back-pressure: while a client does not read its answers, it is not read from. */
 static void send_output(struct tcp_connection *connection)
 {
     uv_stream_t *stream = (uv_stream_t *)&connection->stream;
-    uv_buf_t output = uv_buf_init((char *)connection->output, (unsigned)connection->output_size);
-    int sent = output.len > 0 ? uv_try_write(stream, &output, 1) : 0;
+    uv_buf_t buffers[2];
+    size_t size = connection->output_size + connection->large_size;
+    unsigned count = fill_buffers(connection, 0, buffers);
+    int sent = size > 0 ? uv_try_write(stream, buffers, count) : 0;
     size_t done = sent > 0 ? (size_t)sent : 0;
     if (sent < 0 && sent != UV_EAGAIN) {
         tcp_connection_close(connection);
-    } else if (done < output.len) {
-        uv_buf_t rest = uv_buf_init(output.base + done, (unsigned)(output.len - done));
+    } else if (done < size) {
+        count = fill_buffers(connection, done, buffers);
         stop_reading(connection);
-        connection->is_writing = uv_write(&connection->write, stream, &rest, 1, on_written) == 0;
+        connection->is_writing =
+            uv_write(&connection->write, stream, buffers, count, on_written) == 0;
         if (!connection->is_writing)
             tcp_connection_close(connection);
     } else if (done > 0) {
+        drop_large(connection);
         put_idle_off(connection);
     }
 }
@@ -227,7 +281,8 @@ static void serve(struct tcp_connection *connection)
     do {
         progress = answer_messages(connection);
         send_output(connection);
-    } while (progress == PROGRESS_ANSWERED && !connection->is_writing && !is_closing(connection));
+    } while ((progress == PROGRESS_ANSWERED || connection->ready_count > 0) &&
+             !connection->is_writing && !is_closing(connection));
     if (connection->is_writing || is_closing(connection))
         return;
     bool is_done = connection->has_ended && connection->late_count == 0;
@@ -280,6 +335,7 @@ static void on_written(uv_write_t *write, int status)
     if (is_closing(connection))
         return;
     connection->is_writing = false;
+    drop_large(connection);
     if (status < 0) {
         tcp_connection_close(connection);
         return;
@@ -303,7 +359,9 @@ struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
     connection->is_ending = false;
     connection->is_reading = connection->is_writing = connection->has_ended = false;
     LIST_INIT(&connection->late);
-    connection->late_count = 0;
+    connection->late_count = connection->ready_count = 0;
+    connection->large = NULL;
+    connection->large_size = 0;
     connection->client = *client;
     connection->owner = *owner;
     connection->previous = connection->next = NULL;

@@ -23,14 +23,18 @@ struct tcp_connection {
     bool is_writing; /* `output` is libuv's to read, and nothing is read from the client */
     bool is_ending;  /* the server accepts no more: it is not idle for long */
     bool has_ended;  /* the client sends no more, but gets the answers that wait */
-    LIST_HEAD(, late_answer) late; /* queries that wait for a look-up, or for room in `output` */
+    LIST_HEAD(, late_answer)
+    late; /* queries that wait for another server, or for room in `output` */
     unsigned late_count;
+    unsigned ready_count; /* of these, the ones that wait for room */
     struct endpoint client;
     struct tcp_connection_owner owner;
     struct tcp_connection *previous, *next; /* the owner's */
     size_t input_size, output_size;
     uint8_t input[2 + TCP_QUERY_MAX];
     uint8_t output[TCP_UNSENT_ANSWERS_MAX * (2 + RESOLVER_ANSWER_MAX)];
+    uint8_t *large; /* framed, to be sent behind `output`: one answer that is too large for it */
+    size_t large_size;
 };
 
 /* Serves `descriptor`, the connection of `client`, and takes it over whatever the outcome. NULL
