@@ -432,3 +432,10 @@ def test_zones_of_the_environment(launch, policy, authority, gate_port, zone_ser
     pinhole = launch(policy, authority.endpoint, gate_port=gate_port, environment={
         "PINHOLE_INTERNAL_ZONE": f"cluster.local={zone_server.endpoint},corp.example={zone_server.endpoint}"})
     assert addresses(ask(pinhole.dns, "x.corp.example")) == ["10.4.4.4"]
+
+
+def test_explain_says_who_answers(policy):
+    done = run([PINHOLE, "explain", "--db", policy.path, "--internal-zone", "cluster.local=10.96.0.10",
+                "--internal-zone", "cluster.local=10.96.0.11", SERVICE])
+    assert "is forwarded, whatever the rules say: the internal zone cluster.local is at 10.96.0.10:53, 10.96.0.11:53" \
+        in done.stdout, done.stdout + done.stderr
