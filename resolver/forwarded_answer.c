@@ -89,6 +89,7 @@ static bool read_opt(struct reading *reading)
             break;
     if (left == 0)
         return true;
+    reading->answer->has_edns = true;
     reading->answer->rcode |= record.ttl_s >> 24 << DNS_RCODE_HEADER_BITS;
     while (reader_left(&record.data) > 0) {
         uint32_t code = reader_uint(&record.data, 2);

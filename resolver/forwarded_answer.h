@@ -34,6 +34,7 @@ struct forwarded_question {
 
 struct forwarded_answer {
     unsigned rcode;          /* with its upper bits of the OPT record (RFC 6891 6.1.3) */
+    bool has_edns;           /* the server sent an OPT record */
     bool leaves_zone;        /* the last alias leads out of the zone: `records` end with it */
     struct host_name target; /* where it leads to; set if it leaves the zone */
     uint16_t target_at; /* where `target` stands in a message that has `records` right behind its

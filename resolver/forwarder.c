@@ -32,6 +32,7 @@ struct question {
     struct host_name name;
     uint16_t type;
     bool is_recursion_desired, is_checking_disabled, is_dnssec_ok;
+    bool lacks_edns; /* asked without an OPT record, as the server does not know it */
 };
 
 /* A question in flight, and who waits for its answer. */
@@ -153,10 +154,12 @@ static void write_question(const struct question *question, uint16_t id, struct 
     writer_uint(message, flags, 2);
     writer_uint(message, 1, 2);
     writer_uint(message, 0, 4);
-    writer_uint(message, 1, 2);
+    writer_uint(message, !question->lacks_edns, 2);
     writer_bytes(message, question->name.wire, question->name.size);
     writer_uint(message, question->type, 2);
     writer_uint(message, DNS_CLASS_IN, 2);
+    if (question->lacks_edns)
+        return;
     writer_uint(message, 0, 1);
     writer_uint(message, DNS_TYPE_OPT, 2);
     writer_uint(message, DNS_EXCHANGE_UDP_BYTES, 2);
@@ -293,12 +296,24 @@ static bool read_answer(struct flight *flight, const struct dns_exchange_result 
     return true;
 }
 
+/* RFC 6891 7: a server of old answers FORMERR, without an OPT record. True: it is asked again. */
+static bool ask_without_edns(struct flight *flight)
+{
+    const struct forwarded_answer *answer = &flight->forwarder->answer;
+    if (answer->rcode != DNS_RCODE_FORMAT_ERROR || answer->has_edns || flight->question.lacks_edns)
+        return false;
+    flight->question.lacks_edns = true;
+    return take_off(flight);
+}
+
 static void on_exchanged(void *context, const struct dns_exchange_result *result)
 {
     struct flight *flight = context;
     flight->exchange = NULL;
     note_health(flight->server, result->status);
     if (read_answer(flight, result)) {
+        if (ask_without_edns(flight))
+            return;
         land(flight, &flight->forwarder->answer, 0);
         return;
     }

@@ -292,6 +292,17 @@ def test_silent_server(start, zone_server):
     assert zone_server.asked(SERVICE) == ["A", "A", "A"]
 
 
+def test_server_that_knows_no_edns(pinhole, zone_server):
+    def edit(answer):
+        if zone_server.queries[-1].edns >= 0:
+            answer.set_rcode(dns.rcode.FORMERR)
+            answer.answer.clear()
+        answer.use_edns(-1)
+    zone_server.edit = edit
+    zone_server.zone.update({f"n{i}.cluster.local": [f"10.5.5.{i}"] for i in range(3)})
+    assert [addresses(ask(pinhole.dns, f"n{i}.cluster.local", use_edns=0)) for i in range(3)] == [[f"10.5.5.{i}"] for i in range(3)]
+
+
 # Names that search lists make.
 
 def test_name_that_cannot_exist_is_not_asked_for(pinhole, zone_server):
