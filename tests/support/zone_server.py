@@ -1,4 +1,6 @@
 """The DNS server of an internal zone in tests: answers whole records, and remembers whole questions."""
+import struct
+
 import dns.flags
 import dns.message
 import dns.rdatatype
@@ -9,12 +11,19 @@ from support.authority import Authority
 UDP_LIMIT = 1232
 
 
+def cut(answer):
+    """The answer without records, which says that it is cut (TC)."""
+    flags, = struct.unpack_from("!H", answer, 2)
+    question_end = answer.index(b"\0", 12) + 5
+    return answer[:2] + struct.pack("!5H", flags | dns.flags.TC, 1, 0, 0, 0) + answer[12:question_end]
+
+
 class ZoneServer(Authority):
     """As an Authority; besides, `records` maps a name in lower case and a type to lines of a zone file, which are the
     answer, and `edit`, where it is set, may change each answer before it is sent."""
 
     def __init__(self, **options):
-        self.records, self.edit = {}, None
+        self.records, self.edit, self._prepared = {}, None, {}
         self.queries, self.tcp_count = [], 0
         super().__init__(**options)
 
@@ -25,17 +34,23 @@ class ZoneServer(Authority):
         """The questions for a name so far, in whatever case."""
         return [rdtype for asked, rdtype in self.questions() if asked.lower() == name + "."]
 
+    def prepare(self, name, addresses):
+        """Gives a name so many addresses that the answer has to be made beforehand, to be there in time."""
+        self.zone[name] = addresses
+        query = dns.message.make_query(name, "A")
+        self._prepared[name] = self._answer(query, query.question[0]).to_wire()
+
     def _on_datagram(self):
         wire, client = self._udp.recvfrom(4096)
+        self._serve(wire, lambda answer: self._udp.sendto(cut(answer) if len(answer) > UDP_LIMIT else answer, client))
 
-        def send(answer):
-            if len(answer) > UDP_LIMIT:
-                whole = dns.message.from_wire(answer)
-                whole.answer.clear()
-                whole.flags |= dns.flags.TC
-                answer = whole.to_wire()
-            self._udp.sendto(answer, client)
-        self._serve(wire, send)
+    def _serve(self, wire, send):
+        query = dns.message.from_wire(wire)
+        prepared = self._prepared.get(query.question[0].name.to_text().lower().rstrip("."))
+        if prepared is None:
+            super()._serve(wire, send)
+        else:
+            send(wire[:2] + prepared[2:])
 
     def _serve_connection(self, connection):
         self.tcp_count += 1
