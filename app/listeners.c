@@ -105,23 +105,45 @@ static bool leads_to(const struct endpoint *endpoint, const struct endpoint *lis
             socket_address_is_local(&endpoint->address));
 }
 
-bool listeners_check_upstream(const struct options *options, struct fault *fault)
+static bool check_server(const struct options *options, const struct endpoint *server,
+                         const char *remedy, struct fault *fault)
 {
     char where[64];
     struct text text = text_in(where, sizeof(where));
-    for (uint32_t i = 0; i < options->upstream_dns_count; i++) {
-        for (uint32_t k = 0; k < options->dns_listen_count; k++) {
-            if (!leads_to(&options->upstream_dns[i], &options->dns_listen[k]))
-                continue;
-            endpoint_add_to(&options->upstream_dns[i], &text);
-            fault_what(fault, "the upstream DNS server is Pinhole itself");
-            fault_where(fault, "%s", where);
-            fault_remedy(
-                fault,
-                "give --upstream-dns ADDR[:PORT], a resolver that knows the internet's names");
-            return false;
-        }
+    for (uint32_t i = 0; i < options->dns_listen_count; i++) {
+        if (!leads_to(server, &options->dns_listen[i]))
+            continue;
+        endpoint_add_to(server, &text);
+        fault_what(fault, "the upstream DNS server is Pinhole itself");
+        fault_where(fault, "%s", where);
+        fault_remedy(fault, "%s", remedy);
+        return false;
     }
+    return true;
+}
+
+static bool check_zone(const struct options *options, const struct zone *zone, struct fault *fault)
+{
+    for (uint32_t i = 0; i < zone->server_count; i++)
+        if (!check_server(options, &zone->server[i],
+                          "give --internal-zone ZONE=ADDR[:PORT] a server that knows the zone's "
+                          "names",
+                          fault))
+            return false;
+    return true;
+}
+
+bool listeners_check_upstream(const struct options *options, struct fault *fault)
+{
+    for (uint32_t i = 0; i < options->upstream_dns_count; i++)
+        if (!check_server(options, &options->upstream_dns[i],
+                          "give --upstream-dns ADDR[:PORT], a resolver that knows the internet's "
+                          "names",
+                          fault))
+            return false;
+    for (uint32_t i = 0; i < options->zones.count; i++)
+        if (!check_zone(options, &options->zones.zone[i], fault))
+            return false;
     return true;
 }
 

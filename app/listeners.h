@@ -17,8 +17,8 @@ struct own_endpoints {
 bool listeners_claim(struct options *options, const struct listening_sockets *taken_over,
                      struct fault *fault);
 
-/* False with a fault if an upstream DNS server is one of Pinhole's own listeners: it would ask
- * itself for ever. */
+/* False with a fault if an upstream DNS server, or an internal zone's, is one of Pinhole's own
+ * listeners: it would ask itself for ever. */
 bool listeners_check_upstream(const struct options *options, struct fault *fault);
 
 /* Every endpoint that leads to Pinhole itself: the listeners, and gate addresses elsewhere (a load

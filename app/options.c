@@ -148,6 +148,15 @@ static bool set_version_bind(struct options *options, const char *value)
     return set_identity(value, &options->identity.version);
 }
 
+/* What can be read is judged by check_zones(), which has more to say. */
+static bool add_internal_zone(struct options *options, const char *value)
+{
+    enum zone_status status = zone_table_add(&options->zones, value);
+    if (status != ZONE_OK)
+        options->zone_status = status;
+    return status != ZONE_UNREADABLE;
+}
+
 static bool set_workers(struct options *options, const char *value)
 {
     return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
@@ -235,6 +244,11 @@ static const struct option {
       "(default: REFUSED)" },
     { "--version-bind", "TEXT", false, COMMAND_SERVE, set_version_bind,
       "the answer to version.bind and version.server, in the same way (default: REFUSED)" },
+    { "--internal-zone", "ZONE=ADDR[:PORT]", true, COMMAND_SERVE | COMMAND_EXPLAIN,
+      add_internal_zone,
+      "questions in ZONE are forwarded there, whatever the rules say, as in "
+      "cluster.local=10.96.0.10; a network stands for its reverse zone, as in "
+      "10.0.0.0/8=10.96.0.10; the longest zone wins, and a zone may have several servers" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
     { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
       "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },
@@ -471,6 +485,28 @@ static bool check_dot(const struct options *options, struct fault *fault)
                        "give --dot-listen ADDR:PORT, or leave the others out");
 }
 
+static bool check_zones(const struct options *options, struct fault *fault)
+{
+    static const char flag[] = "--internal-zone or PINHOLE_INTERNAL_ZONE";
+    switch (options->zone_status) {
+    case ZONE_WHOLE_REVERSE_TREE:
+        return usage_fault(fault, "in-addr.arpa and ip6.arpa are not forwarded whole", flag,
+                           "name the networks that the server knows the names of, as in "
+                           "10.0.0.0/8=10.96.0.10");
+    case ZONE_BETWEEN_LABELS:
+        return usage_fault(fault, "a network that is no reverse zone", flag,
+                           "give networks whose BITS are a multiple of 8, for IPv6 of 4: several "
+                           "of them in place of this one");
+    case ZONE_TOO_MANY:
+        return usage_fault(fault, "too many zones, or servers of one zone", flag,
+                           "give at most 32 zones, with at most 4 servers each");
+    case ZONE_UNREADABLE:
+    case ZONE_OK:
+        break;
+    }
+    return true;
+}
+
 static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
 {
     if (options->db == NULL)
@@ -494,11 +530,13 @@ bool options_read(enum command command, char **arguments, struct options *ret_op
     bool is_terminal = isatty(STDERR_FILENO);
     struct options options = { .log_format = is_terminal ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON,
                                .lame_duck_seconds = is_terminal ? 0 : LAME_DUCK_SECONDS,
-                               .drain_seconds = DRAIN_SECONDS };
+                               .drain_seconds = DRAIN_SECONDS,
+                               .zone_status = ZONE_OK };
     if (!read_arguments(command, arguments, &options, is_given, fault) ||
         !read_variables(command, &options, is_given, fault) ||
-        !check_gate_addresses(&options, fault) || !check_proxies(command, &options, fault) ||
-        !check_dot(&options, fault) || !fill_defaults(command, &options, fault))
+        !check_gate_addresses(&options, fault) || !check_zones(&options, fault) ||
+        !check_proxies(command, &options, fault) || !check_dot(&options, fault) ||
+        !fill_defaults(command, &options, fault))
         return false;
     *ret_options = options;
     return true;

@@ -6,6 +6,7 @@
 #include "policy/gate_address.h"
 #include "policy/policy.h"
 #include "resolver/answer.h"
+#include "resolver/zone_table.h"
 
 enum {
     OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
@@ -40,6 +41,9 @@ struct options {
     uint32_t upstream_dns_count;
     const char *ca_file;             /* borrowed; NULL: the system's trust store */
     struct server_identity identity; /* borrowed as `db` is */
+    struct zone_table zones;
+    enum zone_status
+        zone_status; /* what was wrong with a zone that can be read; ZONE_OK: nothing */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

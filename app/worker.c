@@ -40,6 +40,7 @@ struct worker {
     struct poller *poller;
     struct dns_channel *channel;
     struct existence *existence;
+    struct forwarder *forwarder; /* NULL: there is no internal zone */
     struct name_cache *names;
     struct address_memory *memory;
     struct upstream upstream;
@@ -141,6 +142,21 @@ static bool start_channel(struct worker *worker, const struct options *options, 
     return true;
 }
 
+static bool start_forwarder(struct worker *worker, const struct options *options,
+                            struct fault *fault)
+{
+    struct forwarder_parts parts = { .loop = &worker->loop,
+                                     .zones = &options->zones,
+                                     .context = &worker->observer,
+                                     .server_changed = observer_zone_server_changed };
+    if (options->zones.count == 0)
+        return true;
+    worker->forwarder = forwarder_new(&parts, fault);
+    worker->resolver.zones = &options->zones;
+    worker->resolver.forwarder = worker->forwarder;
+    return worker->forwarder != NULL;
+}
+
 static bool start_gate(struct worker *worker, const struct worker_setup *setup)
 {
     const struct options *options = setup->options;
@@ -202,7 +218,8 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
                   (struct resolver_sink){ &worker->observer, observer_query_denied });
     worker->resolver.identity = &setup->options->identity;
     worker->resolver.limit = setup->query_limit;
-    if (is_up && start_channel(worker, setup->options, fault) && start_gate(worker, setup) &&
+    if (is_up && start_channel(worker, setup->options, fault) &&
+        start_forwarder(worker, setup->options, fault) && start_gate(worker, setup) &&
         start_reading_all(worker, setup, index))
         return worker;
     worker_free(worker);
@@ -226,6 +243,7 @@ static void end_everything(void *context)
     worker->drained.closed_count = worker->gate != NULL ? gate_connection_count(worker->gate) : 0;
     gate_free(worker->gate);
     certificate_checker_free(worker->checker);
+    forwarder_free(worker->forwarder);
     existence_free(worker->existence);
     name_cache_free(worker->names);
     address_memory_free(worker->memory);

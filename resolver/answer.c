@@ -3,13 +3,15 @@
  * The largest ones are those for a name of 255 bytes:
  *   addresses: 12 header, 259 question, 8 * 28 records, 11 OPT, 6 keepalive, 28 cookie, 68 NSID,
  *              6 error                                                                = 614
- *   negative:  12 header, 259 question, 33 SOA, 11 OPT, 28 cookie, 6 + 160 error      = 509 */
+ *   negative:  12 header, 259 question, 33 SOA, 11 OPT, 28 cookie, 6 + 160 error      = 509
+ * but for those of an internal zone, which may be as large as a message can be. */
 #include "resolver/answer.h"
 
 #include "base/text.h"
 #include "base/writer.h"
 #include "resolver/dns.h"
 #include "resolver/edns.h"
+#include "resolver/forwarded_answer.h"
 
 #include <assert.h>
 
@@ -21,6 +23,13 @@ struct answer_records {
     uint16_t address_bytes;
     struct ip_address own; /* where `address` points for a name with an address of its own */
 };
+
+/* The name that rules decide on: the question's, or where an internal zone leads to. */
+static const struct host_name *decided_name(const struct query *query,
+                                            const struct answer_terms *terms)
+{
+    return terms->standing == STANDING_FORWARDED ? &terms->forwarded->target : &query->name;
+}
 
 /* The name's own address where the family has ranges, else all of the gate's. */
 static void take_family(const struct query *query, const struct answer_terms *terms,
@@ -34,8 +43,8 @@ static void take_family(const struct query *query, const struct answer_terms *te
     if (!gate_addresses_has_range(gate, family))
         return;
     records->address = &records->own;
-    records->count =
-        gate_address_of_name(gate, &terms->settings->gate_key, &query->name, family, &records->own);
+    records->count = gate_address_of_name(gate, &terms->settings->gate_key,
+                                          decided_name(query, terms), family, &records->own);
 }
 
 /* What an allowed name has of the type that was asked for. HTTPS and SVCB have nothing, so that
@@ -76,15 +85,33 @@ static enum answer_kind judge_observed(const struct answer_terms *terms)
     return ANSWER_FAILED;
 }
 
+/* Where no rule has a say. ANSWER_DENIED: one has. */
+static enum answer_kind judge_standing(const struct answer_terms *terms)
+{
+    switch (terms->standing) {
+    case STANDING_FORWARDED:
+        return terms->forwarded->leaves_zone ? ANSWER_DENIED : ANSWER_FORWARDED;
+    case STANDING_FAILED:
+        return ANSWER_FAILED;
+    case STANDING_MISSING:
+        return ANSWER_NO_NAME;
+    case STANDING_RULES:
+        break;
+    }
+    return ANSWER_DENIED;
+}
+
 /* RFC 8020 2: a denied name exists all the same where it lies above an allowed one, as the root
  * does. */
 static enum answer_kind judge(const struct query *query, const struct answer_terms *terms,
                               struct answer_records *records)
 {
+    enum answer_kind kind = judge_standing(terms);
+    if (kind != ANSWER_DENIED)
+        return kind;
     if (terms->verdict.decision != DECISION_ALLOW)
         return terms->verdict.reason == REASON_PARENT ? ANSWER_NO_DATA : ANSWER_DENIED;
-    enum answer_kind kind =
-        terms->verdict.reason == REASON_OBSERVED ? judge_observed(terms) : ANSWER_ADDRESSES;
+    kind = terms->verdict.reason == REASON_OBSERVED ? judge_observed(terms) : ANSWER_ADDRESSES;
     if (kind != ANSWER_ADDRESSES)
         return kind;
     take_records(query, terms, records);
@@ -138,7 +165,7 @@ static unsigned rcode_of_error(enum query_status status)
 }
 
 static unsigned rcode_of_kind(enum answer_kind kind, enum query_status status,
-                              const struct settings *settings)
+                              const struct answer_terms *terms)
 {
     switch (kind) {
     case ANSWER_ERROR:
@@ -151,10 +178,13 @@ static unsigned rcode_of_kind(enum answer_kind kind, enum query_status status,
     case ANSWER_NO_DATA:
     case ANSWER_ADDRESSES:
         return DNS_RCODE_NO_ERROR;
+    case ANSWER_FORWARDED:
+        return terms->forwarded->rcode;
     case ANSWER_DENIED:
         break;
     }
-    return settings->deny_answer == DENY_ANSWER_REFUSED ? DNS_RCODE_REFUSED : DNS_RCODE_NAME_ERROR;
+    return terms->settings->deny_answer == DENY_ANSWER_REFUSED ? DNS_RCODE_REFUSED
+                                                               : DNS_RCODE_NAME_ERROR;
 }
 
 static uint32_t answer_flags(const struct query *query)
@@ -180,17 +210,17 @@ static void write_header(struct writer *answer, uint16_t id, uint32_t flags,
 }
 
 /* The name of the question, where it always stands (RFC 1035 4.1.4). */
-enum { POINTER_TO_QUESTION = 0xc000 | DNS_HEADER_BYTES };
+enum { POINTER_TO_QUESTION = DNS_LABEL_POINTER | DNS_HEADER_BYTES };
 
-/* One record each, owned by the name of the question. */
+/* One record each, owned by the name that stands at `owner_at` (RFC 1035 4.1.4: a pointer). */
 static void write_addresses(struct writer *answer, const struct answer_records *records,
-                            uint32_t ttl_s)
+                            uint16_t owner_at, uint32_t ttl_s)
 {
     for (uint32_t i = 0; i < records->count; i++) {
         uint8_t *to = writer_reserve(answer, DNS_LABEL_POINTER_BYTES + DNS_RECORD_FIXED_BYTES);
         if (to == NULL)
             return;
-        store_uint(to, POINTER_TO_QUESTION, 2);
+        store_uint(to, DNS_LABEL_POINTER | owner_at, 2);
         store_uint(to + 2, records->type, 2);
         store_uint(to + 4, DNS_CLASS_IN, 2);
         store_uint(to + 6, ttl_s, 4);
@@ -242,31 +272,53 @@ struct draft {
     enum query_status status;
     enum answer_kind kind;
     unsigned rcode;
+    bool is_cut;          /* it does not fit: it has no records, and says so */
     const char *identity; /* of ANSWER_IDENTITY */
     struct answer_records records;
 };
 
-/* RFC 8914: why it is denied, in the words that log and `explain` use too; that addresses are not
- * the name's own; or that the client asks too often. Leaves `edns` alone where nothing is to be
- * said. */
+static void add_error(struct edns_answer *edns, uint16_t code, const char *text, size_t size)
+{
+    edns->error[edns->error_count++] = (struct edns_error){ code, text, size };
+}
+
+/* What the zone's server explained. */
+static void pass_errors_on(const struct forwarded_answer *forwarded, struct edns_answer *edns)
+{
+    for (uint32_t i = 0; i < forwarded->error_count; i++)
+        add_error(edns, forwarded->error[i].code, (const char *)forwarded->error[i].text,
+                  forwarded->error[i].text_size);
+}
+
+/* The rules decided on the name, or on where a zone's server sent it. */
+static bool is_decided(const struct answer_terms *terms)
+{
+    return terms->standing == STANDING_RULES ||
+           (terms->standing == STANDING_FORWARDED && terms->forwarded->leaves_zone);
+}
+
+/* RFC 8914: why it is denied, in the words that log and `explain` use too; why there is no answer;
+ * that addresses are not the name's own; or that the client asks too often. */
 static void explain(const struct query *query, const struct draft *draft,
                     const struct answer_terms *terms, struct edns_answer *edns, struct text *text)
 {
     if (draft->status == QUERY_OVER_LIMIT) {
-        edns->error_code = DNS_EXTENDED_ERROR_PROHIBITED;
         text_add_format(text, "Refused: this client asks more than %u queries a second.",
                         terms->settings->max_queries_per_client);
-    } else if (draft->status == QUERY_OK && terms->verdict.decision != DECISION_ALLOW) {
-        edns->error_code = DNS_EXTENDED_ERROR_BLOCKED;
-        verdict_add_sentence(&terms->verdict, &query->name, 0, text);
-    } else if (draft->kind == ANSWER_ADDRESSES && terms->settings->has_forged_answer_error) {
-        edns->error_code = DNS_EXTENDED_ERROR_FORGED_ANSWER;
-    } else {
-        return;
+        add_error(edns, DNS_EXTENDED_ERROR_PROHIBITED, text->at, text->size);
     }
-    edns->has_error = true;
-    edns->error_text = text->at;
-    edns->error_text_size = text->size;
+    if (draft->status != QUERY_OK || draft->is_cut)
+        return;
+    if (is_decided(terms) && terms->verdict.decision != DECISION_ALLOW) {
+        verdict_add_sentence(&terms->verdict, decided_name(query, terms), 0, text);
+        add_error(edns, DNS_EXTENDED_ERROR_BLOCKED, text->at, text->size);
+    }
+    if (terms->standing == STANDING_FAILED)
+        add_error(edns, terms->failure, "", 0);
+    if (draft->kind == ANSWER_ADDRESSES && terms->settings->has_forged_answer_error)
+        add_error(edns, DNS_EXTENDED_ERROR_FORGED_ANSWER, "", 0);
+    if (draft->kind == ANSWER_FORWARDED)
+        pass_errors_on(terms->forwarded, edns);
 }
 
 static void write_opt(struct writer *answer, const struct query *query, const struct draft *draft,
@@ -286,23 +338,49 @@ static void write_opt(struct writer *answer, const struct query *query, const st
     edns_write(answer, &edns);
 }
 
+/* RFC 2308 2: negative answers are NXDOMAIN and NODATA; REFUSED says nothing of the name. A
+ * forwarded one has the zone's own SOA. */
+static bool needs_soa(const struct draft *draft)
+{
+    return draft->kind == ANSWER_NO_DATA ||
+           (draft->kind != ANSWER_FORWARDED && draft->rcode == DNS_RCODE_NAME_ERROR);
+}
+
+/* The records between question and OPT; counts those of the answer and of the authority section. */
+static void write_records(struct writer *answer, const struct draft *draft,
+                          const struct answer_terms *terms)
+{
+    uint8_t *counts = answer->start + DNS_COUNTS_AT;
+    uint32_t answers = draft->records.count + (draft->identity != NULL);
+    uint32_t authorities = needs_soa(draft);
+    uint16_t owner_at = DNS_HEADER_BYTES;
+    if (terms->standing == STANDING_FORWARDED) {
+        writer_bytes(answer, terms->forwarded->records, terms->forwarded->record_bytes);
+        answers += terms->forwarded->answer_count;
+        authorities += terms->forwarded->authority_count;
+        owner_at = terms->forwarded->target_at;
+    }
+    write_addresses(answer, &draft->records, owner_at, terms->settings->answer_ttl_s);
+    if (draft->identity != NULL)
+        write_identity(answer, draft->identity);
+    if (needs_soa(draft))
+        write_soa(answer, terms->settings->negative_ttl_s);
+    store_uint(counts + 2, answers, 2);
+    store_uint(counts + 4, authorities, 2);
+}
+
 static void write_draft(struct writer *answer, const struct query *query, const struct draft *draft,
                         const struct answer_terms *terms)
 {
-    /* RFC 2308 2: negative answers are NXDOMAIN and NODATA; REFUSED says nothing of the name. */
-    bool has_soa = draft->kind == ANSWER_NO_DATA || draft->rcode == DNS_RCODE_NAME_ERROR;
-    uint32_t truncated = draft->status == QUERY_BY_TCP ? DNS_FLAG_TRUNCATED : 0;
-    uint16_t counts[4] = { query->question_size > 0,
-                           (uint16_t)(draft->records.count + (draft->identity != NULL)), has_soa,
-                           query->has_edns };
+    bool is_truncated = draft->is_cut || draft->status == QUERY_BY_TCP;
+    const uint16_t counts[4] = { query->question_size > 0, 0, 0, query->has_edns };
     write_header(answer, query->id,
-                 answer_flags(query) | truncated | (draft->rcode & DNS_RCODE_MASK), counts);
+                 answer_flags(query) | (is_truncated ? DNS_FLAG_TRUNCATED : 0) |
+                     (draft->rcode & DNS_RCODE_MASK),
+                 counts);
     writer_bytes(answer, query->question, query->question_size);
-    write_addresses(answer, &draft->records, terms->settings->answer_ttl_s);
-    if (draft->identity != NULL)
-        write_identity(answer, draft->identity);
-    if (has_soa)
-        write_soa(answer, terms->settings->negative_ttl_s);
+    if (!draft->is_cut)
+        write_records(answer, draft, terms);
     if (query->has_edns)
         write_opt(answer, query, draft, terms);
 }
@@ -317,14 +395,14 @@ enum answer_kind answer_compose(const struct query *query, enum query_status sta
         draft.identity = find_identity(query, terms->identity);
     if (draft.identity != NULL)
         draft.kind = ANSWER_IDENTITY;
-    draft.rcode = rcode_of_kind(draft.kind, status, terms->settings);
+    draft.rcode = rcode_of_kind(draft.kind, status, terms);
 
     struct writer start = *answer;
     write_draft(answer, query, &draft, terms);
     if (answer->failed) { /* RFC 2181 9: not some of the records */
-        static const struct draft empty = { .status = QUERY_BY_TCP, .kind = ANSWER_ERROR };
+        draft.is_cut = true;
         *answer = start;
-        write_draft(answer, query, &empty, terms);
+        write_draft(answer, query, &draft, terms);
     }
     assert(!answer->failed);
     return draft.kind;

@@ -38,19 +38,19 @@ static void write_nsid(struct writer *answer, const char *nsid)
 }
 
 /* RFC 8914 2 */
-static void write_error(struct writer *answer, const struct edns_answer *edns)
+static void write_error(struct writer *answer, const struct edns_error *error)
 {
     enum { CODE_BYTES = 2 };
     size_t left = writer_left(answer);
     if (left < DNS_OPTION_FIXED_BYTES + CODE_BYTES)
         return;
     size_t room = left - DNS_OPTION_FIXED_BYTES - CODE_BYTES;
-    size_t size = text_cut_at_character(edns->error_text, edns->error_text_size,
+    size_t size = text_cut_at_character(error->text, error->text_size,
                                         room < DNS_EXTRA_TEXT_MAX ? room : DNS_EXTRA_TEXT_MAX);
     writer_uint(answer, DNS_OPTION_EXTENDED_ERROR, 2);
     writer_uint(answer, (uint32_t)(CODE_BYTES + size), 2);
-    writer_uint(answer, edns->error_code, CODE_BYTES);
-    writer_bytes(answer, edns->error_text, size);
+    writer_uint(answer, error->code, CODE_BYTES);
+    writer_bytes(answer, error->text, size);
 }
 
 void edns_write(struct writer *answer, const struct edns_answer *edns)
@@ -71,7 +71,7 @@ void edns_write(struct writer *answer, const struct edns_answer *edns)
         write_cookie(answer, edns->cookie);
     if (edns->nsid != NULL)
         write_nsid(answer, edns->nsid);
-    if (edns->has_error)
-        write_error(answer, edns);
+    for (uint32_t i = 0; i < edns->error_count; i++)
+        write_error(answer, &edns->error[i]);
     store_uint(to + 9, (uint32_t)(answer->at - options), 2);
 }

@@ -238,6 +238,15 @@ MISTAKES = [
     ("DELETE FROM setting WHERE name = 'deny_answer';", "SET value = 'nxdomain' WHERE name = 'deny_answer'"),
     ("DELETE FROM setting WHERE name = 'allowed_private_networks';",
      "SET value = '' WHERE name = 'allowed_private_networks'"),
+    ("UPDATE setting SET value = 'corp.example;svc' WHERE name = 'search_domains';", "with commas between"),
+    ("UPDATE setting SET value = 'corp.example svc.cluster.local' WHERE name = 'search_domains';", "with commas between"),
+    ("UPDATE setting SET value = 'corp.example.' WHERE name = 'search_domains';", "without a final dot"),
+    ("UPDATE setting SET value = 'corp.example,' WHERE name = 'search_domains';", "with commas between"),
+    ("UPDATE setting SET value = replace(hex(zeroblob(33)), '00', ',a') WHERE name = 'search_domains';",
+     "with commas between"),
+    ("UPDATE setting SET value = substr(replace(hex(zeroblob(33)), '00', ',a'), 2) WHERE name = 'search_domains';",
+     "type 32 at most"),
+    ("DELETE FROM setting WHERE name = 'search_domains';", "SET value = '' WHERE name = 'search_domains'"),
     ("INSERT INTO rule_status (rule_id, state) VALUES (1, 'fine');", "rule_status_state_is_known"),
 ]
 
@@ -263,12 +272,17 @@ def test_advice_on_settings_works(policy):
         "allowed_private_networks|", "answer_seconds|30", "answer_ttl|30", "certificate_warning_days|14", "cold_start|parallel",
         "connect_seconds|10", "deny_answer|nxdomain", "ech|allow", "forged_answer_error|off", "hello_seconds|10", "history_days|90", "history_rows|100000",
         "idle_seconds|3600", "max_connections|0", "max_connections_per_client|0", "max_handshakes_per_client|50000",
-        "max_probes|200", "max_probes_per_address|20", "max_probes_per_client|20", "max_queries_per_client|0", "negative_ttl|5", "resumption|allow"]
+        "max_probes|200", "max_probes_per_address|20", "max_probes_per_client|20", "max_queries_per_client|0", "negative_ttl|5", "resumption|allow", "search_domains|"]
 
 
 @pytest.mark.parametrize("networks", ["", "10.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.0.0.0/8, FD00::/8, 192.0.2.1"])
 def test_network_lists_are_taken(policy, networks):
     assert shell(policy, f"UPDATE setting SET value = '{networks}' WHERE name = 'allowed_private_networks';").stderr == ""
+
+
+@pytest.mark.parametrize("domains", ["", "cluster.local", "ns.svc.cluster.local,svc.cluster.local, corp.example"])
+def test_search_domains_are_taken(policy, domains):
+    assert shell(policy, f"UPDATE setting SET value = '{domains}' WHERE name = 'search_domains';").stderr == ""
 
 
 @pytest.mark.parametrize("statement, changes", [

@@ -25,7 +25,7 @@
     "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
     "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
     "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
-    "PRAGMA user_version = 14;"
+    "PRAGMA user_version = 15;"
 
 /* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
  * allows it. */

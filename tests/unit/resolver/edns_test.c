@@ -32,29 +32,27 @@ static const struct row {
     { "a cookie", { .cookie = &cookie }, 512, BYTES(OPT("\0", "\0\0", "\x1c") COOKIE) },
     { "NSID", { .nsid = "gate" }, 512, BYTES(OPT("\0", "\0\0", "\x08") NSID) },
     { "an error without text",
-      { .has_error = true, .error_code = 15 },
+      { .error = { { 15, "", 0 } }, .error_count = 1 },
       512,
       BYTES(OPT("\0", "\0\0", "\6") ERROR("\2", "")) },
     { "all of them",
       { .keepalive_100ms = 100,
         .cookie = &cookie,
         .nsid = "gate",
-        .has_error = true,
-        .error_code = 15,
-        .error_text = "why",
-        .error_text_size = 3 },
+        .error = { { 15, "why", 3 } },
+        .error_count = 1 },
       512,
       BYTES(OPT("\0", "\0\0", "\x33") KEEPALIVE COOKIE NSID ERROR("\5", "why")) },
     { "a text is cut to the room at a character",
-      { .has_error = true, .error_code = 15, .error_text = "w\xc3\xbc", .error_text_size = 3 },
+      { .error = { { 15, "w\xc3\xbc", 3 } }, .error_count = 1 },
       11 + 6 + 2,
       BYTES(OPT("\0", "\0\0", "\x07") ERROR("\3", "w")) },
     { "an error without room for its code",
-      { .has_error = true, .error_code = 15, .error_text = "why", .error_text_size = 3 },
+      { .error = { { 15, "why", 3 } }, .error_count = 1 },
       11 + 5,
       BYTES(OPT("\0", "\0\0", "\0")) },
     { "NSID without room, before an error that has it",
-      { .nsid = "gate", .has_error = true, .error_code = 15 },
+      { .nsid = "gate", .error = { { 15, "", 0 } }, .error_count = 1 },
       11 + 7,
       BYTES(OPT("\0", "\0\0", "\6") ERROR("\2", "")) },
 };
@@ -90,9 +88,7 @@ static void text_is_160_bytes_at_most(void **state)
     char text[162];
     memset(text, 'x', sizeof(text));
     memcpy(text + 159, "\xc3\xbc", 2); /* across the end */
-    const struct edns_answer edns = { .has_error = true,
-                                      .error_text = text,
-                                      .error_text_size = sizeof(text) };
+    const struct edns_answer edns = { .error = { { 0, text, sizeof(text) } }, .error_count = 1 };
     struct writer answer = writer_over(bytes, sizeof(bytes));
     edns_write(&answer, &edns);
     assert_int_equal(writer_size(&answer), 11 + 6 + 159);

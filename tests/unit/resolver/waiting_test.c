@@ -87,6 +87,8 @@ static int fixture_init(void **state)
     assert_int_equal(uv_loop_init(&fixture.loop), 0);
     int udp = bound_socket(SOCK_DGRAM, "127.0.0.1:0"),
         tcp = bound_socket(SOCK_STREAM, "127.0.0.1:0");
+    /* Connections inherit it: so little is easily more than the kernel takes. */
+    assert_int_equal(setsockopt(tcp, SOL_SOCKET, SO_SNDBUF, &(int){ 8192 }, sizeof(int)), 0);
     fixture.udp_port = socket_endpoint(udp).port;
     fixture.tcp_port = socket_endpoint(tcp).port;
     fixture.udp = udp_server_new(&fixture.loop, udp, &fixture.test.resolver, &error);
@@ -501,6 +503,34 @@ static void servers_end_while_queries_wait(void **state)
 }
 
 #define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_init, fixture_release)
+/* The first is more than the kernel takes, so the others are ready while it is being written; then
+ * they go out without another event. */
+static void large_late_answers_all_arrive(void **state)
+{
+    enum { FIRST = 65000, OTHERS = 1000, TOTAL = 2 + FIRST + (TCP_WAITING_MAX - 1) * (2 + OTHERS) };
+    struct fixture *fixture = *state;
+    static uint8_t large[FIRST], got[TOTAL];
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, sizeof(int)), 0);
+    connect_socket(client, "127.0.0.1", fixture->tcp_port);
+    for (uint16_t i = 0; i < TCP_WAITING_MAX; i++)
+        ask_tcp(client, "other.example", i);
+    await_waiting(fixture, TCP_WAITING_MAX);
+    for (size_t i = 0; i < TCP_WAITING_MAX; i++) {
+        struct resolver_waiting *waiting = fixture->waiting[i];
+        fixture->waiting[i] = NULL;
+        waiting->resolver->waiting_count--;
+        waiting->on_answered(waiting, large, i == 0 ? FIRST : OTHERS);
+    }
+    for (size_t size = 0; size < TOTAL;) {
+        ssize_t more = await_bytes(&fixture->loop, client, got + size, TOTAL - size);
+        assert_true(more > 0);
+        size += (size_t)more;
+    }
+    assert_memory_equal(got, "\xfd\xe8", 2); /* 65000 */
+    close(client);
+}
+
 static const struct CMUnitTest others[] = {
     ONE(allowed_name_does_not_wait),
     ONE(decides_anew_when_the_lookup_ends),
@@ -515,6 +545,7 @@ static const struct CMUnitTest others[] = {
     ONE(client_that_resets_is_forgotten),
     ONE(client_that_closes_before_its_answer),
     ONE(servers_end_while_queries_wait),
+    cmocka_unit_test_setup_teardown(large_late_answers_all_arrive, fixture_init, fixture_release),
 };
 
 int main(void)
