@@ -7,7 +7,8 @@ static bool is_same_selection(const struct status_selection *left,
                               const struct status_selection *right)
 {
     return left->order == right->order && left->state == right->state &&
-           left->from == right->from && strcmp(left->search, right->search) == 0;
+           left->from == right->from && left->limit == right->limit &&
+           strcmp(left->search, right->search) == 0;
 }
 
 bool status_query_equal(const struct status_query *left, const struct status_query *right)

@@ -35,6 +35,7 @@ enum status_order {
 struct status_selection {
     enum status_order order;
     enum status_state state; /* rules: only those; STATUS_STATE_ANY: all */
+    uint32_t limit;          /* rows at most: 1 to STATUS_ROWS_MAX, or to STATUS_CONNECTIONS_MAX */
     uint64_t from; /* 0: the first page; else what `next` of the page before said. It means what the
                       source likes: a rule id to go on behind, or a number of rows to skip */
     char search[STATUS_SEARCH_BYTES]; /* UTF-8 that a target, name, group, client or comment has to
