@@ -18,7 +18,7 @@ packages_for()
         ;;
     test)
         packages_for demo
-        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-dnspython haproxy
+        echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-pytest-xdist python3-dnspython haproxy
         ;;
     fuzz)
         # The ending | says optional: some releases keep libFuzzer in clang itself and have no such package.

@@ -19,7 +19,8 @@ unit_and_system()
 {
     local preset=$1
     shift
-    local system=("$python" -m pytest -p no:cacheprovider tests/system)
+    # Each pytest process has namespaces of its own; most tests wait most of the time.
+    local system=("$python" -m pytest -p no:cacheprovider tests/system -n "$((2 * $(nproc)))")
     [ "$preset" = release ] || system+=(-m quick)
     build "$preset" all
     "$@" ctest --test-dir "build/$preset" --no-tests=error --output-on-failure -j "$(nproc)"
