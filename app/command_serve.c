@@ -6,6 +6,7 @@
 #include "app/listeners.h"
 #include "app/log_thread.h"
 #include "app/policy_thread.h"
+#include "app/status_service.h"
 #include "app/take_over.h"
 #include "app/worker.h"
 #include "base/clock.h"
@@ -31,7 +32,8 @@ struct server {
     struct worker *worker[OPTIONS_WORKERS_MAX];
     uint32_t worker_count;
     struct client_limits *limits;
-    atomic_bool is_ready; /* for new clients: until it is told to stop */
+    struct status_service *status; /* NULL: none is wanted */
+    atomic_bool is_ready;          /* for new clients: until it is told to stop */
 };
 
 /* Rings of the log: one a worker, then one each for the other threads that log. */
@@ -67,6 +69,21 @@ static bool start_workers(struct server *server, struct fault *fault)
         if (!worker_start(server->worker[i], fault))
             return false;
     return true;
+}
+
+/* On this thread; its loop runs while control_wait() waits. */
+static bool start_status(struct server *server, struct fault *fault)
+{
+    struct status_gatherer_parts parts = { .options = &server->options,
+                                           .feed = policy_thread_feed(server->policy),
+                                           .record = policy_thread_record(server->policy),
+                                           .is_ready = &server->is_ready };
+    if (server->options.has_no_status)
+        return true;
+    server->status = status_service_new(&parts, listening_sockets_status(&server->sockets), fault);
+    if (server->status != NULL)
+        server->control.loop = status_service_loop(server->status);
+    return server->status != NULL;
 }
 
 static bool has_gate_key(const struct server *server, struct fault *fault)
@@ -122,7 +139,7 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
                                          .context = server };
     server->policy = policy_thread_new(&setup, fault);
     return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
-           policy_thread_start(server->policy, fault);
+           start_status(server, fault) && policy_thread_start(server->policy, fault);
 }
 
 /* The one line that says it is ready, with the real ports. */
@@ -142,6 +159,11 @@ static void print_ready(const struct server *server)
         endpoint_add_to(&options->tls_listen[i].endpoint, &text);
         text_add_format(&text, "=%u%s,", options->tls_listen[i].client_port,
                         options->tls_listen[i].is_for_proxies ? ",proxy" : "");
+    }
+    if (!options->has_no_status) {
+        text_add(&text, " status ");
+        endpoint_add_to(&options->status_listen, &text);
+        text_add(&text, ",");
     }
     struct policy *policy = policy_feed_latest(policy_thread_feed(server->policy));
     text_add_format(&text, " %llu rules from %s\n", (unsigned long long)policy_rule_count(policy),
@@ -237,6 +259,8 @@ static enum control_event serve(struct server *server)
 static void drain(struct server *server, bool is_handed_over)
 {
     struct worker_drain how = { is_handed_over, server->control.drained };
+    if (is_handed_over)
+        status_service_stop_accepting(server->status);
     server->control.worker_count = server->worker_count;
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_drain(server->worker[i], &how);
@@ -256,6 +280,7 @@ static void log_drained(struct server *server, const struct worker_drained *sum)
 static void end_workers(struct server *server)
 {
     struct worker_drained sum = { 0 };
+    status_service_stop(server->status);
     policy_thread_stop(server->policy); /* it speaks to the workers */
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_stop(server->worker[i]);
@@ -269,10 +294,12 @@ static void end_workers(struct server *server)
 
 static void stop(struct server *server)
 {
+    status_service_stop(server->status);
     policy_thread_stop(server->policy);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_free(server->worker[i]);
     policy_thread_free(server->policy);
+    status_service_free(server->status);
     client_limits_free(server->limits);
     log_thread_stop(server->log);
     take_over_release(&server->take_over);

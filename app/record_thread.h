@@ -25,5 +25,20 @@ void record_thread_refresh(struct record_thread *thread, struct policy *policy,
  * While too much waits here already, or out of memory, they stay where they are. */
 void record_thread_take_denials(struct record_thread *thread, struct denial_table *denials);
 
+/* Reads the policy file for somebody. */
+struct database;
+struct fault;
+struct record_reading {
+    struct record_reading *next; /* the thread's */
+    /* Called once, on the record thread. `database` NULL: it can't be read, and `fault` says why.
+     */
+    void (*act)(void *context, struct database *database, const struct fault *fault);
+    void *context;
+};
+
+/* Any thread: has `reading` carried out soon, between other work, and before record_thread_stop()
+ * returns. It must live until `act` was called. */
+void record_thread_read(struct record_thread *thread, struct record_reading *reading);
+
 /* Writes the last denials, if nobody is in the way, and no more; frees. NULL is fine. */
 void record_thread_stop(struct record_thread *thread);

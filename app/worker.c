@@ -85,6 +85,7 @@ static bool start_reading(struct worker *worker, const struct listening_socket *
     case SOCKET_USE_GATE:
         return gate_listen(worker->gate, &gate) == 0;
     case SOCKET_USE_NONE:
+    case SOCKET_USE_STATUS: /* is the control thread's */
         break;
     }
     return false;

@@ -259,7 +259,7 @@ static void resume(struct exchange *exchange)
 {
     leave_waiting(exchange);
     exchange->state = EXCHANGE_READY;
-    MHD_resume_connection(exchange->connection);
+    status_resume(exchange->status, exchange->connection);
 }
 
 static void on_gathered(struct gather_waiter *waiter, const struct status_data *data)
@@ -336,11 +336,18 @@ static enum MHD_Result answer_refusal(struct exchange *exchange, struct refusal 
     return send_body(exchange);
 }
 
-static enum MHD_Result handle_new(struct exchange *exchange, const char *path, const char *method)
+/* What is answered so early ends the connection, which suits what is malformed alone: libmicrohttpd
+ * would read a body after it. */
+static enum MHD_Result handle_new(struct exchange *exchange, const char *method)
 {
     struct refusal refusal = check_form(exchange, method);
-    if (refusal.code != 0)
-        return answer_refusal(exchange, refusal);
+    exchange->state = EXCHANGE_WELL_FORMED;
+    return refusal.code != 0 ? answer_refusal(exchange, refusal) : MHD_YES;
+}
+
+static enum MHD_Result handle_well_formed(struct exchange *exchange, const char *path)
+{
+    struct refusal refusal;
     if (answer_probe(exchange, path))
         return send_body(exchange);
     refusal = check_asker(exchange);
@@ -366,7 +373,9 @@ enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection
         return MHD_NO; /* there was no memory for it */
     switch (own->state) {
     case EXCHANGE_NEW:
-        return handle_new(own, path, method);
+        return handle_new(own, method);
+    case EXCHANGE_WELL_FORMED:
+        return handle_well_formed(own, path);
     case EXCHANGE_READY:
         return send_body(own);
     case EXCHANGE_WAITING:

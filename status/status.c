@@ -10,6 +10,7 @@ static void arm_timers(struct status *status);
 
 static void run(struct status *status)
 {
+    status->has_resumed = false;
     (void)MHD_run(status->daemon); /* fails for a daemon with threads of its own alone */
     arm_timers(status);
 }
@@ -35,7 +36,9 @@ static void on_look(uv_timer_t *timer)
 static void arm_timers(struct status *status)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
-    if (MHD_get_timeout(status->daemon, &wait_ms) == MHD_YES)
+    if (status->has_resumed)
+        (void)uv_timer_start(&status->due, on_due, 0, 0);
+    else if (MHD_get_timeout(status->daemon, &wait_ms) == MHD_YES)
         (void)uv_timer_start(&status->due, on_due, wait_ms, 0);
     else
         (void)uv_timer_stop(&status->due);
@@ -43,6 +46,14 @@ static void arm_timers(struct status *status)
         (void)uv_timer_stop(&status->look);
     else if (!uv_is_active((uv_handle_t *)&status->look))
         (void)uv_timer_start(&status->look, on_look, STATUS_LOOK_EVERY_MS, STATUS_LOOK_EVERY_MS);
+}
+
+void status_resume(struct status *status, struct MHD_Connection *connection)
+{
+    MHD_resume_connection(connection);
+    status->has_resumed = true;
+    if (status->open_handles > 0 && !uv_is_closing((uv_handle_t *)&status->due))
+        (void)uv_timer_start(&status->due, on_due, 0, 0);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

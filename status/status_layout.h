@@ -26,6 +26,7 @@ struct status {
     uv_timer_t due;      /* what the daemon wants done without an event */
     uv_timer_t look;     /* runs while a request waits */
     int open_handles;    /* of these three */
+    bool has_resumed;    /* a connection, which the daemon has to be run for */
     bool is_accepting;
     const char *token; /* borrowed; NULL: none */
     const char *host[STATUS_HOSTS_MAX];
@@ -36,8 +37,9 @@ struct status {
 
 enum exchange_state {
     EXCHANGE_NEW = 0,
-    EXCHANGE_WAITING, /* for its data; the connection is suspended */
-    EXCHANGE_READY,   /* `code` and `body` are its answer */
+    EXCHANGE_WELL_FORMED, /* a GET or HEAD without a body */
+    EXCHANGE_WAITING,     /* for its data; the connection is suspended */
+    EXCHANGE_READY,       /* `code` and `body` are its answer */
     EXCHANGE_ANSWERED
 };
 
@@ -64,6 +66,10 @@ enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection
                                 size_t *upload_size, void **exchange);
 void exchange_end(void *context, struct MHD_Connection *connection, void **exchange,
                   enum MHD_RequestTerminationCode why);
+
+/* A suspended connection goes on, soon. libmicrohttpd's own wake-up does not work from within one
+ * of its callbacks. */
+void status_resume(struct status *status, struct MHD_Connection *connection);
 
 /* Gives up those whose time is over or whose client has left. */
 void exchange_look_after(struct status *status);
