@@ -50,13 +50,16 @@ static void add_row(const struct table *table, const struct status_connection *c
     table_cell_close(COLUMN_NAME, output);
     add_client(table, connection, output);
     table_cell_open(table, COLUMN_SERVER, output);
-    html_element(output, "code", NULL, is_set(connection->server) ? connection->server : "–");
+    if (is_set(connection->server))
+        html_element(output, "code", NULL, connection->server);
+    else
+        table_dash(output);
     table_cell_close(COLUMN_SERVER, output);
     table_cell_open(table, COLUMN_RULE, output);
     if (connection->rule_id != 0)
         output_add_format(output, "%lld", (long long)connection->rule_id);
     else
-        html_markup(output, "–");
+        table_dash(output);
     table_cell_close(COLUMN_RULE, output);
     table_cell(table, COLUMN_VERIFIED, connection->verified, output);
     table_cell_bytes(table, COLUMN_UP, connection->bytes_up, output);

@@ -8,9 +8,9 @@
 enum { COLUMN_TIME, COLUMN_OUTCOME, COLUMN_NAME, COLUMN_CLIENT, COLUMN_RULE, COLUMN_WHY, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
-    { "Time (UTC)", "number", false, 0 }, { "Outcome", NULL, false, 0 },
-    { "Name", "name", false, 0 },         { "Client", NULL, false, 0 },
-    { "Rule", "number", false, 0 },       { "Why", "sentence", false, 0 },
+    { "Time (UTC)", "time", false, 0 }, { "Outcome", NULL, false, 0 },
+    { "Name", "name", false, 0 },       { "Client", NULL, false, 0 },
+    { "Rule", "number", false, 0 },     { "Why", "sentence", false, 0 },
 };
 
 static bool is_set(const char *text)
@@ -56,7 +56,10 @@ static void add_row(const struct table *table, const struct status_decision *dec
     table_cell_close(COLUMN_TIME, output);
     add_outcome(table, decision, output);
     table_cell_open(table, COLUMN_NAME, output);
-    html_element(output, "code", NULL, is_set(decision->name) ? decision->name : "–");
+    if (is_set(decision->name))
+        html_element(output, "code", NULL, decision->name);
+    else
+        table_dash(output);
     table_cell_close(COLUMN_NAME, output);
     table_cell_open(table, COLUMN_CLIENT, output);
     html_element(output, "code", NULL, decision->client);
@@ -67,7 +70,7 @@ static void add_row(const struct table *table, const struct status_decision *dec
     if (decision->rule_id != 0)
         output_add_format(output, "%lld", (long long)decision->rule_id);
     else
-        html_markup(output, "–");
+        table_dash(output);
     table_cell_close(COLUMN_RULE, output);
     add_why(table, decision, output);
     table_row_close(output);

@@ -42,13 +42,14 @@ static void add_sql(const struct table *table, const struct status_denied *denie
 {
     table_cell_open(table, COLUMN_SQL, output);
     if (is_set(denied->sql)) {
+        html_markup(output, "<div class=\"offer\">");
         html_element(output, "code", NULL, denied->sql);
         html_markup(output, "<button type=\"button\" class=\"copy\"");
         output_add(output, " aria-label=\"Copy the SQL that allows ");
         html_text(output, denied->target);
-        html_markup(output, "\">Copy</button>");
+        html_markup(output, "\">Copy</button></div>");
     } else {
-        html_markup(output, "–");
+        table_dash(output);
     }
     table_cell_close(COLUMN_SQL, output);
 }

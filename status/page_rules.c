@@ -16,7 +16,7 @@ enum {
 };
 
 static const struct column columns[COLUMNS] = {
-    { "Target", "name", true, STATUS_ORDER_ID },
+    { "Target", "name ruled", true, STATUS_ORDER_ID },
     { "Became", "sentence", false, 0 },
     { "Clients", NULL, false, 0 },
     { "How strong", "sentence", false, 0 },
@@ -84,7 +84,10 @@ static void add_strength(const struct table *table, const struct status_rule *ru
                          struct output *output)
 {
     table_cell_open(table, COLUMN_STRENGTH, output);
-    html_text(output, is_set(rule->strength) ? rule->strength : "–");
+    if (is_set(rule->strength))
+        html_text(output, rule->strength);
+    else
+        table_dash(output);
     if (rule->pin_count > 0)
         output_add_format(output, "<small>%u %s</small>", rule->pin_count,
                           rule->pin_count == 1 ? "pin" : "pins");
@@ -96,7 +99,7 @@ static void add_certificate(const struct table *table, const struct status_rule 
 {
     table_cell_open(table, COLUMN_CERTIFICATE, output);
     if (!rule->has_certificate)
-        html_markup(output, "–");
+        table_dash(output);
     else if (rule->certificate_days < 0)
         html_markup(output, "<span class=\"state bad\">expired</span>");
     else

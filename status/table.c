@@ -95,8 +95,16 @@ void table_cell_close(uint32_t column, struct output *output)
 void table_cell(const struct table *table, uint32_t column, const char *text, struct output *output)
 {
     table_cell_open(table, column, output);
-    html_text(output, text != NULL && text[0] != '\0' ? text : "–");
+    if (text != NULL && text[0] != '\0')
+        html_text(output, text);
+    else
+        table_dash(output);
     table_cell_close(column, output);
+}
+
+void table_dash(struct output *output)
+{
+    html_markup(output, "<span class=\"none\">–</span>");
 }
 
 void table_cell_count(const struct table *table, uint32_t column, uint64_t count,

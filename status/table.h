@@ -27,6 +27,9 @@ void table_row_close(struct output *output);
 /* A cell to be filled between open and close. The first column's are headings of their rows. */
 void table_cell_open(const struct table *table, uint32_t column, struct output *output);
 void table_cell_close(uint32_t column, struct output *output);
+/* In a cell that has nothing to say; narrow screens leave it out. */
+void table_dash(struct output *output);
+
 /* A cell with a text; a dash for "". */
 void table_cell(const struct table *table, uint32_t column, const char *text,
                 struct output *output);
