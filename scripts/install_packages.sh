@@ -18,6 +18,8 @@ packages_for()
         ;;
     test)
         packages_for demo
+        echo chromium
+        command -v npm >/dev/null || echo nodejs npm
         echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-pytest-xdist python3-dnspython haproxy
         ;;
     fuzz)

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "status/assets.h"
 #include "status/page.h"
-#include "status/route.h"
 #include "status/status_layout.h"
 
 #include <stdlib.h>
@@ -83,11 +82,6 @@ static enum MHD_Result queue(struct exchange *exchange, struct MHD_Response *res
     return result;
 }
 
-static enum media media_of(const struct exchange *exchange)
-{
-    return exchange->route != NULL ? exchange->route->media : MEDIA_TEXT;
-}
-
 /* The body, which is given away. */
 static enum MHD_Result send_body(struct exchange *exchange)
 {
@@ -103,7 +97,7 @@ static enum MHD_Result send_body(struct exchange *exchange)
         output_release(&body);
         return MHD_NO;
     }
-    add_headers(response, media_types[media_of(exchange)], "no-store");
+    add_headers(response, media_types[exchange->media], "no-store");
     return queue(exchange, response);
 }
 
@@ -122,7 +116,7 @@ static void refuse(struct exchange *exchange, unsigned code, const char *sentenc
 {
     output_release(&exchange->body);
     exchange->code = code;
-    page_write_refusal(media_of(exchange), code, sentence, &exchange->body);
+    page_write_refusal(exchange->media, code, sentence, &exchange->body);
 }
 
 /* Checks */
@@ -211,6 +205,9 @@ static struct refusal check_question(struct exchange *exchange, const char *path
     const char *query = strchr(exchange->url, '?');
     query = query != NULL ? query + 1 : "";
     exchange->route = route_find(path);
+    exchange->media = exchange->route != NULL          ? exchange->route->media
+                      : strncmp(path, "/api/", 5) == 0 ? MEDIA_JSON
+                                                       : MEDIA_HTML;
     if (exchange->route == NULL)
         return (struct refusal){ MHD_HTTP_NOT_FOUND, "There is no such page." };
     const char *wrong = arguments_read(query, strlen(query), &exchange->arguments);

@@ -5,10 +5,9 @@
 #include "status/arguments.h"
 #include "status/gather.h"
 #include "status/output.h"
+#include "status/route.h"
 
 #include <microhttpd.h>
-
-struct route;
 
 enum {
     STATUS_CONNECTIONS_AT_ONCE = 64, /* of all clients */
@@ -50,6 +49,7 @@ struct exchange {
     struct MHD_Connection *connection;
     enum exchange_state state;
     const struct route *route; /* NULL: none, or not yet known */
+    enum media media;          /* of the answer */
     struct arguments arguments;
     struct status_query query;
     int64_t deadline_ms;               /* monotonic */
