@@ -77,7 +77,9 @@ static bool start_status(struct server *server, struct fault *fault)
     struct status_gatherer_parts parts = { .options = &server->options,
                                            .feed = policy_thread_feed(server->policy),
                                            .record = policy_thread_record(server->policy),
-                                           .is_ready = &server->is_ready };
+                                           .is_ready = &server->is_ready,
+                                           .workers = server->worker,
+                                           .worker_count = server->worker_count };
     if (server->options.has_no_status)
         return true;
     server->status = status_service_new(&parts, listening_sockets_status(&server->sockets), fault);
@@ -110,7 +112,7 @@ static bool come_by_sockets(struct server *server, struct fault *fault)
 /* A connection through the gate takes two descriptors; the rest of the process needs some. */
 static uint32_t connections_for(uint64_t descriptor_limit, uint32_t workers)
 {
-    const uint64_t others = 64 + 16 * (uint64_t)workers;
+    const uint64_t others = 64 + STATUS_CONNECTIONS_AT_ONCE + 16 * (uint64_t)workers;
     uint64_t most = descriptor_limit > others ? (descriptor_limit - others) / 2 : 0;
     return most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
 }

@@ -1,6 +1,7 @@
 /* app/status_source.c - what the status page shows, gathered from where it is. */
 #include "app/status_source.h"
 #include "app/status_tables.h"
+#include "app/worker.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "db/policy_file.h"
@@ -110,8 +111,38 @@ static void fill_health(struct status_gatherer *gatherer, struct status_health *
     fill_listeners(gatherer->parts.options, health);
 }
 
+/* Each query counts once by its transport and once by what became of it: two families, so that each
+ * of them can be summed. */
+static void fill_dns_metrics(const struct worker_counts *counts, struct status_metrics *metrics)
+{
+    static const char *const transports[] = {
+        [RESOLVER_QUERIES_UDP] = "udp", [RESOLVER_QUERIES_TCP] = "tcp"
+    };
+    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_queries_total",
+                          "DNS queries by transport.");
+    for (int i = RESOLVER_QUERIES_UDP; i <= RESOLVER_QUERIES_TCP; i++)
+        status_sample_label(status_metrics_sample(metrics, (double)counts->resolver[i]),
+                            "transport", transports[i]);
+    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_outcomes_total",
+                          "What became of DNS queries, and of connections that bring them.");
+    for (int i = RESOLVER_QUERIES_TCP + 1; i < RESOLVER_COUNTER_COUNT; i++)
+        status_sample_label(status_metrics_sample(metrics, (double)counts->resolver[i]), "outcome",
+                            resolver_counter_word((enum resolver_counter)i));
+}
+
+static void fill_gate_metrics(const struct worker_counts *counts, struct status_metrics *metrics)
+{
+    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_gate_unchecked_addresses_total",
+                          "Connections that arrived at an address outside of all ranges.");
+    (void)status_metrics_sample(metrics, (double)counts->unchecked_addresses);
+    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_gate_ech_hellos_total",
+                          "Allowed names whose ClientHello had encrypted_client_hello.");
+    (void)status_metrics_sample(metrics, (double)counts->hellos_with_ech);
+}
+
 static void fill_metrics(struct status_gatherer *gatherer, struct status_metrics *metrics)
 {
+    struct worker_counts counts = { 0 };
     struct policy *policy = policy_feed_latest(gatherer->parts.feed);
     status_metrics_family(metrics, STATUS_GAUGE, "pinhole_policy_version",
                           "Rises with every policy that was loaded.");
@@ -122,6 +153,10 @@ static void fill_metrics(struct status_gatherer *gatherer, struct status_metrics
                           "1 while new clients are welcome, as /readyz says.");
     (void)status_metrics_sample(metrics, atomic_load(gatherer->parts.is_ready));
     policy_unref(policy);
+    for (uint32_t i = 0; i < gatherer->parts.worker_count; i++)
+        worker_add_counts(gatherer->parts.workers[i], &counts);
+    fill_dns_metrics(&counts, metrics);
+    fill_gate_metrics(&counts, metrics);
 }
 
 /* On the record thread. */

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 struct policy_feed;
+struct worker;
 
 /* Borrowed for the gatherer's life. */
 struct status_gatherer_parts {
@@ -16,6 +17,8 @@ struct status_gatherer_parts {
     struct policy_feed *feed;
     struct record_thread *record;
     const atomic_bool *is_ready;
+    struct worker *const *workers;
+    uint32_t worker_count;
 };
 
 /* Belongs to the control thread, but for `reading` while that is under way. One request at a time,

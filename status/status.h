@@ -41,6 +41,8 @@ struct status_source {
 void status_answer(struct status_request *request);
 
 enum { STATUS_HOSTS_MAX = 16, STATUS_TOKEN_BYTES_MAX = 512 };
+/* Connections, and so descriptors, that it has at most. */
+enum { STATUS_CONNECTIONS_AT_ONCE = 64 };
 
 struct status_setup {
     uv_loop_t *loop;                    /* borrowed; outlives the status */

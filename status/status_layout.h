@@ -10,9 +10,8 @@
 #include <microhttpd.h>
 
 enum {
-    STATUS_CONNECTIONS_AT_ONCE = 64, /* of all clients */
-    STATUS_CONNECTIONS_OF_ONE = 32,  /* of one address */
-    STATUS_HEADER_BYTES = 16384,     /* of a request, with its URL */
+    STATUS_CONNECTIONS_OF_ONE = 32, /* of one address */
+    STATUS_HEADER_BYTES = 16384,    /* of a request, with its URL */
     STATUS_URL_BYTES = 4096,
     STATUS_IDLE_S = 15,        /* a connection on which nothing comes */
     STATUS_PATIENCE_MS = 5000, /* how long a request waits for its data */

@@ -342,12 +342,16 @@ def test_denied_names_are_sorted_and_searched(start, make_policy):
 @pytest.mark.quick
 def test_metrics_are_well_formed(start):
     pinhole = start()
+    for name, status in (("api.example.com", "NOERROR"), ("other.example.org", "NXDOMAIN")):
+        assert dig(pinhole.dns, name).status == status
     answer = fetch(pinhole, "/metrics")
     assert answer.code == 200
     assert answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
     metrics = read_metrics(answer.body)
     assert all(name.startswith("pinhole_") for name in metrics)
     assert metrics["pinhole_ready"] == {(): 1}
+    assert metrics["pinhole_dns_queries_total"][(("transport", "udp"),)] == 2
+    assert metrics["pinhole_dns_outcomes_total"][(("outcome", "denied"),)] == 1
     if shutil.which("promtool"):
         assert run(["promtool", "check", "metrics"], input=answer.body).returncode == 0
 
