@@ -3,6 +3,7 @@
 #include "app/commands.h"
 #include "app/gate_ranges.h"
 #include "app/policy_once.h"
+#include "app/requirement_json.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "db/status_store.h"
@@ -33,6 +34,11 @@ static void print_json(const struct check *check, const struct status_report *re
     text_add_json_string(&text, outcome->hostname, strlen(outcome->hostname));
     text_add(&text, ",\"reason\":");
     text_add_json_string(&text, outcome->reason, strlen(outcome->reason));
+    text_add(&text, ",");
+    if (report->is_verified)
+        requirement_add_json(report->requirement, &text);
+    else
+        text_add(&text, "\"verify\":null,\"pins\":[]");
     text_add(&text, "}");
     (void)fputs(text.at, stdout);
 }
@@ -45,6 +51,11 @@ static void print_text(const struct status_report *report)
     text_add_format(&text, "%6lld  %-8s  ", (long long)report->rule_id,
                     rule_state_word(outcome->state));
     text_add_escaped(&text, report->target, strlen(report->target));
+    if (report->is_verified) {
+        text_add(&text, "  [");
+        requirement_add_name(report->requirement, clock_realtime_s(), &text);
+        text_add(&text, "]");
+    }
     if (outcome->reason[0] != '\0')
         text_add_format(&text, "  (%s)", outcome->reason);
     (void)puts(text.at);

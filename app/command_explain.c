@@ -3,6 +3,7 @@
 #include "app/commands.h"
 #include "app/gate_ranges.h"
 #include "app/policy_once.h"
+#include "app/requirement_json.h"
 #include "app/url_explanation.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -19,12 +20,13 @@ struct explanation {
     const struct options *options;
     const struct policy *policy;
     struct url_explanation url;
-    struct compiled_rule target;  /* name and port that were asked for */
-    struct verdict verdict;       /* of the gate */
-    struct connect_to connect_to; /* of the rule that allows it */
-    struct preview v4, v6;        /* of the resolver */
-    bool has_listener;            /* the port is one that clients can connect to */
-    struct client client;         /* as the policy's groups know it */
+    struct compiled_rule target;           /* name and port that were asked for */
+    struct verdict verdict;                /* of the gate */
+    struct connect_to connect_to;          /* of the rule that allows it */
+    const struct requirement *requirement; /* likewise; borrowed from the policy */
+    struct preview v4, v6;                 /* of the resolver */
+    bool has_listener;                     /* the port is one that clients can connect to */
+    struct client client;                  /* as the policy's groups know it */
     char sentence[512], pattern[RULE_HOSTNAME_BYTES];
 };
 
@@ -63,6 +65,8 @@ static void ask_gate(struct explanation *explanation)
     explanation->verdict = policy_decide(explanation->policy, &question, port, clock_realtime_s());
     (void)policy_connect_to(explanation->policy, &explanation->target.name, &explanation->verdict,
                             &explanation->connect_to); /* else it stays the name */
+    explanation->requirement =
+        policy_requirement(explanation->policy, &explanation->target.name, &explanation->verdict);
     for (uint32_t i = 0; i < ports.count; i++)
         explanation->has_listener = explanation->has_listener || ports.port[i] == port;
     if (explanation->verdict.decision == DECISION_ALLOW && !explanation->has_listener) {
@@ -184,6 +188,27 @@ static void print_gate(const struct explanation *explanation)
                "unrecognized_name");
 }
 
+/* How strong the rule is: what the server must show, and the pins that say so. */
+static void print_check(const struct explanation *explanation)
+{
+    char buffer[512];
+    uint32_t count;
+    int64_t now_s = clock_realtime_s();
+    struct text text = text_in(buffer, sizeof(buffer));
+    const struct required_pin *pins = requirement_pins(explanation->requirement, &count);
+    text_add(&text, "  check     ");
+    requirement_add_name(explanation->requirement, now_s, &text);
+    text_add(&text, ": ");
+    requirement_add_meaning(explanation->requirement, now_s, &text);
+    (void)puts(text.at);
+    for (uint32_t i = 0; i < count; i++) {
+        text = text_in(buffer, sizeof(buffer));
+        spki_pin_add_to(&pins[i].spki, &text);
+        printf("  pin       %s %s%s\n", text.at, pins[i].is_enforced ? "enforce" : "report",
+               pins[i].expires_at <= now_s ? ", expired" : "");
+    }
+}
+
 static void print_text(const struct explanation *explanation)
 {
     char buffer[8192];
@@ -203,8 +228,10 @@ static void print_text(const struct explanation *explanation)
     print_dns(explanation, "A", &explanation->v4);
     print_dns(explanation, "AAAA", &explanation->v6);
     print_gate(explanation);
-    printf("  bytes     are not decrypted: which certificate the server has is checked by the "
-           "client alone\n");
+    if (is_allowed(explanation))
+        print_check(explanation);
+    printf("  bytes     are not decrypted: an attacker on the path who relays the check is stopped "
+           "by the client's own alone\n");
     printf("%s: %s\n", outcome(explanation), explanation->sentence);
 }
 
@@ -265,6 +292,11 @@ static void print_json(const struct explanation *explanation)
     else
         text_add(&text, ",\"rule\":null,\"pattern\":null");
     add_connect_to_json(explanation, &text);
+    text_add(&text, ",");
+    if (is_allowed(explanation))
+        requirement_add_json(explanation->requirement, &text);
+    else
+        text_add(&text, "\"verify\":null,\"pins\":[]");
     url_explanation_add_json(&explanation->url, &text);
     text_add(&text, ",\"sentence\":");
     text_add_json_string(&text, explanation->sentence, strlen(explanation->sentence));

@@ -1,5 +1,6 @@
 /* app/command_serve.c - pinhole serve: comes by the sockets, starts the threads, waits until it is
  * to end, lets the connections finish, stops the threads. */
+#include "app/certificate_tools.h"
 #include "app/commands.h"
 #include "app/control.h"
 #include "app/gate_ranges.h"
@@ -32,6 +33,7 @@ struct server {
     struct worker *worker[OPTIONS_WORKERS_MAX];
     uint32_t worker_count;
     struct client_limits *limits;
+    struct certificate_tools certificates;
     struct status_service *status; /* NULL: none is wanted */
     atomic_bool is_ready;          /* for new clients: until it is told to stop */
 };
@@ -56,7 +58,8 @@ static bool start_workers(struct server *server, struct fault *fault)
                                   .record = policy_thread_record(server->policy),
                                   .own = server->own.endpoint,
                                   .own_count = server->own.count,
-                                  .limits = server->limits };
+                                  .limits = server->limits,
+                                  .certificates = &server->certificates };
     if (!listening_sockets_bind_rest(&server->sockets, &server->options, fault))
         return false;
     for (uint32_t i = 0; i < server->options.workers; i++) {
@@ -125,7 +128,8 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
         return false;
     fault_what(fault, "out of memory");
     server->limits = client_limits_new(connections_for(descriptor_limit, workers));
-    if (server->limits == NULL)
+    if (server->limits == NULL ||
+        !certificate_tools_init(&server->certificates, server->options.ca_file, fault))
         return false;
     own_endpoints_collect(&server->options, &server->own);
     server->log = log_thread_start(workers + OTHER_RINGS, server->options.log_format, fault);
@@ -303,6 +307,7 @@ static void stop(struct server *server)
     policy_thread_free(server->policy);
     status_service_free(server->status);
     client_limits_free(server->limits);
+    certificate_tools_release(&server->certificates);
     log_thread_stop(server->log);
     take_over_release(&server->take_over);
     listening_sockets_release(&server->sockets);

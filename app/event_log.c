@@ -1,5 +1,6 @@
 /* app/event_log.c - what happened on one thread, as log lines. */
 #include "app/event_log.h"
+#include "app/certificate_log.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "policy/policy.h"
@@ -152,6 +153,8 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
         log_record_text(record, "address", address_fitness_word(event->server_fitness));
     if (event->has_stale_addresses)
         log_record_text(record, "addresses", "stale");
+    if (event->server.address.family != 0)
+        certificate_log_add_connection(record, event);
     log_record_number(record, "bytes_up", (int64_t)event->bytes_up);
     log_record_number(record, "bytes_down", (int64_t)event->bytes_down);
     log_record_number(record, "duration_ms", event->duration_ms);
@@ -227,4 +230,5 @@ void event_log_tell_left_out(struct event_log *log, int64_t now_ms)
              now_ms);
     }
     tell(log, &log->rules, "rule_not_in_force", NULL, now_ms);
+    tell(log, &log->certificates, "certificate", NULL, now_ms);
 }

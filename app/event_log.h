@@ -16,7 +16,7 @@ enum { EVENT_LOG_DENIALS_PER_SECOND = 50, EVENT_LOG_CONNECTIONS_PER_SECOND = 200
 struct event_log {
     struct log_thread *thread; /* borrowed */
     struct log_ring *ring;     /* this thread's, borrowed */
-    struct rate_limit queries[REASON_COUNT], connections[REASON_COUNT], rules;
+    struct rate_limit queries[REASON_COUNT], connections[REASON_COUNT], rules, certificates;
 };
 
 void event_log_init(struct event_log *log, struct log_thread *thread, uint32_t ring);

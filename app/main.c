@@ -21,6 +21,8 @@ static const struct {
       "compile every rule and say what became of it; exit 1 if one is invalid or refused" },
     { "explain", COMMAND_EXPLAIN, command_explain,
       "say what happens to a name, step by step: pinhole explain NAME[:PORT]" },
+    { "pin", COMMAND_PIN, command_pin,
+      "show a server's certificates and the SQL that pins them: pinhole pin NAME[:PORT]" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

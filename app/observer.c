@@ -2,9 +2,11 @@
 #include "app/observer.h"
 #include "app/record_thread.h"
 #include "base/clock.h"
+#include "policy/policy_feed.h"
 #include "resolver/dns.h"
 #include "resolver/resolver.h"
 #include "sni-gate/gate_event.h"
+#include "upstream/certificate_checks.h"
 
 #include <string.h>
 
@@ -28,6 +30,7 @@ static uint16_t choose_lookup_port(const struct policy_ports *ports)
 bool observer_init(struct observer *observer, const struct observer_parts *parts)
 {
     *observer = (struct observer){ .record = parts->record,
+                                   .view = parts->view,
                                    .denials = denial_table_new(OBSERVER_DENIALS_MAX),
                                    .lookup_port = choose_lookup_port(&parts->ports) };
     event_log_init(&observer->log, parts->log, parts->ring);
@@ -78,6 +81,7 @@ static bool is_denial(enum reason reason)
     case REASON_UPSTREAM_CLOSED:
     case REASON_UPSTREAM_SILENT:
     case REASON_UPSTREAM_MALFORMED:
+    case REASON_UPSTREAM_REFUSED:
     case REASON_CERTIFICATE_UNTRUSTED:
     case REASON_CERTIFICATE_EXPIRED:
     case REASON_CERTIFICATE_NOT_YET_VALID:
@@ -152,6 +156,17 @@ void observer_connection_ended(void *context, const struct gate_event *event)
     struct asked asked = { event->policy, &event->client.address, event->name, event->port };
     event_log_connection_ended(&observer->log, event);
     observe(observer, &asked, &event->verdict);
+}
+
+void observer_certificate_checked(void *context, const struct certificate_event *event)
+{
+    struct observer *observer = context;
+    const struct settings *settings = policy_settings(policy_view_get(observer->view));
+    certificate_log_checked(&observer->log, event, settings->certificate_warning_days,
+                            &observer->expiries);
+    if (event->reason == REASON_ALLOWED)
+        record_thread_take_certificate(observer->record, event->name, event->endpoint.port,
+                                       event->finding);
 }
 
 void observer_report(struct observer *observer, int64_t now_ms)

@@ -1,10 +1,13 @@
 /* app/observer.h - who is told what happened on one worker: the log, some lines a second, and the
  * table of denials, all of them, which the record thread writes down as denied_name. */
 #pragma once
+#include "app/certificate_log.h"
 #include "app/event_log.h"
 #include "policy/policy.h"
 
+struct certificate_event;
 struct denial_table;
+struct policy_view;
 struct record_thread;
 
 /* Names, ports and groups that a worker has room for until it hands them over. */
@@ -16,6 +19,7 @@ struct observer_parts {
     uint32_t ring; /* in it */
     struct record_thread *record;
     struct policy_ports ports; /* that clients may connect to */
+    struct policy_view *view;  /* of the same thread */
 };
 
 /* Belongs to one thread. */
@@ -24,6 +28,8 @@ struct observer {
     struct record_thread *record;
     struct denial_table *denials; /* owned */
     struct denial_tally told;
+    struct policy_view *view;
+    struct expiry_notes expiries;
     uint16_t lookup_port; /* that a denied question is taken to be about */
 };
 
@@ -34,6 +40,8 @@ void observer_release(struct observer *observer);
 /* A resolver's and a gate's sink: `context` is the observer of their thread. */
 void observer_query_denied(void *context, const struct resolver_event *event);
 void observer_connection_ended(void *context, const struct gate_event *event);
+/* A checker's. */
+void observer_certificate_checked(void *context, const struct certificate_event *event);
 
 /* Hands over the denials, and says what was left out of the log and of them in the seconds that are
  * over. Call it about once a second, and at the end. */

@@ -113,6 +113,18 @@ static bool add_status_host(struct options *options, const char *value)
     return true;
 }
 
+static bool set_ca_file(struct options *options, const char *value)
+{
+    options->ca_file = value;
+    return value[0] != '\0';
+}
+
+static bool set_connect(struct options *options, const char *value)
+{
+    return endpoint_parse(value, 0, &options->connect) &&
+           !ip_address_is_unspecified(&options->connect.address);
+}
+
 static bool set_workers(struct options *options, const char *value)
 {
     return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
@@ -178,7 +190,7 @@ static const struct option {
       "what A and AAAA answers carry; a range, with no bits set behind BITS and apart from other "
       "ranges, gives each name an address of its own (default: the TLS listeners' own "
       "addresses)" },
-    { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE, add_upstream_dns,
+    { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE | COMMAND_PIN, add_upstream_dns,
       "where the gate looks up real addresses (default: the system's resolv.conf)" },
     { "--status-listen", "ADDR:PORT|none", false, COMMAND_SERVE, set_status_listen,
       "status page, JSON, metrics and probes over HTTP (default 127.0.0.1:9180)" },
@@ -187,6 +199,11 @@ static const struct option {
     { "--status-host", "NAME", true, COMMAND_SERVE, add_status_host,
       "a host name that leads to the status page; by others than IP addresses, localhost and these "
       "it gives no answer" },
+    { "--ca-file", "FILE", false, COMMAND_SERVE | COMMAND_EXPLAIN | COMMAND_PIN, set_ca_file,
+      "the roots that servers' certificates must lead to, in PEM (default: the system's trust "
+      "store)" },
+    { "--connect", "ADDR[:PORT]", false, COMMAND_PIN, set_connect,
+      "where to connect to in place of the name's own address" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
     { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
       "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },
@@ -198,7 +215,8 @@ static const struct option {
       "lines on standard error (default: text on a terminal, else json)" },
     { "--from", "ADDR", false, COMMAND_EXPLAIN, set_from,
       "the client to decide for (default 127.0.0.1)" },
-    { "--json", NULL, false, COMMAND_CHECK | COMMAND_EXPLAIN, set_json, "print JSON" },
+    { "--json", NULL, false, COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_PIN, set_json,
+      "print JSON" },
 };
 enum { OPTION_COUNT = sizeof(table) / sizeof(table[0]) };
 
@@ -243,12 +261,17 @@ static const struct option *find_option(enum command command, const char *argume
     return NULL;
 }
 
+static bool takes_target(enum command command)
+{
+    return (command & (COMMAND_EXPLAIN | COMMAND_PIN)) != 0;
+}
+
 static bool read_arguments(enum command command, char **arguments, struct options *options,
                            bool *ret_given, struct fault *fault)
 {
     for (; *arguments != NULL; arguments++) {
         const char *value;
-        if ((*arguments)[0] != '-' && command == COMMAND_EXPLAIN && options->target == NULL) {
+        if ((*arguments)[0] != '-' && takes_target(command) && options->target == NULL) {
             options->target = *arguments;
             continue;
         }
@@ -319,7 +342,8 @@ static bool read_variables(enum command command, struct options *options, const 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char name[VARIABLE_BYTES];
         name_variable(&table[i], name);
-        bool has_variable = table[i].value != NULL && table[i].take != set_from;
+        bool has_variable =
+            table[i].value != NULL && table[i].take != set_from && table[i].take != set_connect;
         const char *value = has_variable ? getenv(name) : NULL;
         if (is_given[i] || value == NULL || value[0] == '\0' || (table[i].commands & command) == 0)
             continue;
@@ -381,6 +405,28 @@ static bool check_proxies(enum command command, const struct options *options, s
                        "give --tls-listen ADDR:PORT,proxy, or leave --proxy-from out");
 }
 
+static bool default_upstream_dns(enum command command, struct options *options, struct fault *fault)
+{
+    bool is_needed = command == COMMAND_SERVE ||
+                     (command == COMMAND_PIN && options->connect.address.family == 0);
+    if (is_needed && options->upstream_dns_count == 0)
+        options->upstream_dns_count = dns_system_servers(options->upstream_dns);
+    return !is_needed || options->upstream_dns_count > 0 ||
+           usage_fault(fault, "no upstream DNS", "/etc/resolv.conf",
+                       "give --upstream-dns ADDR[:PORT]");
+}
+
+static bool check_target(enum command command, const struct options *options, struct fault *fault)
+{
+    if (!takes_target(command) || options->target != NULL)
+        return true;
+    return command == COMMAND_PIN
+               ? usage_fault(fault, "a target is missing", "pinhole pin",
+                             "give a host name, as in: pinhole pin api.example.com")
+               : usage_fault(fault, "a target is missing", "pinhole explain",
+                             "give a host name, as in: pinhole explain api.example.com");
+}
+
 static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
 {
     if (options->db == NULL)
@@ -395,15 +441,8 @@ static bool fill_defaults(enum command command, struct options *options, struct 
         options->workers = core_count();
     if (options->from.family == 0)
         (void)ip_address_parse("127.0.0.1", &options->from);
-    if (command == COMMAND_SERVE && options->upstream_dns_count == 0)
-        options->upstream_dns_count = dns_system_servers(options->upstream_dns);
-    if (command == COMMAND_SERVE && options->upstream_dns_count == 0)
-        return usage_fault(fault, "no upstream DNS", "/etc/resolv.conf",
-                           "give --upstream-dns ADDR[:PORT]");
-    if (command == COMMAND_EXPLAIN && options->target == NULL)
-        return usage_fault(fault, "a target is missing", "pinhole explain",
-                           "give a host name, as in: pinhole explain api.example.com");
-    return default_gate_addresses(command, options, fault);
+    return default_upstream_dns(command, options, fault) && check_target(command, options, fault) &&
+           default_gate_addresses(command, options, fault);
 }
 
 bool options_read(enum command command, char **arguments, struct options *ret_options,

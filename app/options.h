@@ -40,13 +40,15 @@ struct options {
     const char *status_token_file; /* NULL: none */
     const char *status_host[STATUS_HOSTS_MAX];
     uint32_t status_host_count;
+    const char *ca_file; /* borrowed; NULL: the system's trust store */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;
     enum log_format log_format;
     bool as_json;
     struct ip_address from;
-    const char *target; /* NULL where the command takes none */
+    struct endpoint connect; /* of `pin`; family 0: the name's own address; port 0: the target's */
+    const char *target;      /* NULL where the command takes none */
 };
 
 /* The commands that take options, as a set: an option says which know it. */
@@ -55,6 +57,7 @@ enum command {
     COMMAND_INIT = 2,
     COMMAND_CHECK = 4,
     COMMAND_EXPLAIN = 8,
+    COMMAND_PIN = 16,
 };
 
 /* Reads what stands behind the command's name (ends in NULL, as argv does), then the PINHOLE_*

@@ -126,7 +126,9 @@ static enum policy_source_status look_at_edits(struct policy_source *source,
     if (changes.is_too_many)
         return POLICY_SOURCE_SAME;
     source->next_expiry_s = changes.next_expiry_s;
-    return apply(source, latest, &changes, ret_next, fault);
+    enum policy_source_status applied = apply(source, latest, &changes, ret_next, fault);
+    policy_changes_release(&changes);
+    return applied;
 }
 
 static enum policy_source_status look_at_clock(struct policy_source *source,
@@ -145,7 +147,9 @@ static enum policy_source_status look_at_clock(struct policy_source *source,
         return POLICY_SOURCE_SAME;
     source->next_expiry_s = changes.next_expiry_s;
     source->judged_at_s = now_s;
-    return apply(source, latest, &changes, ret_next, fault);
+    enum policy_source_status applied = apply(source, latest, &changes, ret_next, fault);
+    policy_changes_release(&changes);
+    return applied;
 }
 
 void policy_source_rest(struct policy_source *source, int64_t now_ms)

@@ -1,5 +1,6 @@
 /* app/record_thread.c - the thread that writes what was observed. */
 #include "app/record_thread.h"
+#include "app/certificate_writer.h"
 #include "app/denial_writer.h"
 #include "base/clock.h"
 #include "db/change_log.h"
@@ -11,7 +12,7 @@
 #include <time.h>
 
 enum { RETRY_MS = 20, CHECKPOINT_TRIES = 25, QUIET_MS = 30, QUIET_MAX_MS = 5000 };
-enum { BATCHES_MAX = 16 };
+enum { BATCHES_MAX = 16, NOTES_MAX = 256 };
 
 struct job {
     struct job *next;
@@ -27,6 +28,15 @@ struct denial_batch {
     struct denial denials[];
 };
 
+/* What one check found. */
+struct note {
+    struct note *next;
+    struct host_name name;
+    uint16_t port;
+    int64_t seen_s;                      /* Unix seconds */
+    struct certificate_finding *finding; /* owns a reference */
+};
+
 struct record_thread {
     pthread_t thread;
     const char *path;
@@ -34,13 +44,17 @@ struct record_thread {
     struct event_log log;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct job *first, **last;       /* guarded by lock */
-    struct denial_batch *batches;    /* guarded by lock; in no order */
-    uint32_t batch_count;            /* guarded by lock */
-    struct record_reading *readings; /* guarded by lock; in no order */
-    bool is_stopping;                /* guarded by lock */
-    struct denial_writer denials;    /* the thread's own */
-    bool denials_have_failed;        /* likewise: the last try */
+    struct job *first, **last;              /* guarded by lock */
+    struct denial_batch *batches;           /* guarded by lock; in no order */
+    uint32_t batch_count;                   /* guarded by lock */
+    struct note *notes;                     /* guarded by lock; the newest first */
+    uint32_t note_count;                    /* guarded by lock */
+    uint64_t notes_left_out;                /* guarded by lock; not told of yet */
+    struct record_reading *readings;        /* guarded by lock; in no order */
+    bool is_stopping;                       /* guarded by lock */
+    struct denial_writer denials;           /* the thread's own */
+    struct certificate_writer certificates; /* likewise */
+    bool writing_has_failed;                /* likewise: the last try */
 };
 
 static void job_free(struct job *job)
@@ -48,6 +62,12 @@ static void job_free(struct job *job)
     policy_unref(job->policy);
     free(job->ids.id);
     free(job);
+}
+
+static void note_free(struct note *note)
+{
+    certificate_finding_unref(note->finding);
+    free(note);
 }
 
 static struct timespec monotonic_at(int64_t at_ms)
@@ -233,15 +253,22 @@ static void wait_until_quiet(struct record_thread *thread)
     (void)pthread_mutex_unlock(&thread->lock);
 }
 
+static int64_t next_write_ms(const struct record_thread *thread)
+{
+    int64_t denials_ms = denial_writer_due_ms(&thread->denials);
+    int64_t certificates_ms = certificate_writer_due_ms(&thread->certificates);
+    return denials_ms < certificates_ms ? denials_ms : certificates_ms;
+}
+
 /* Waits until there is something to do. False when the thread is to stop. */
 static bool wait_for_work(struct record_thread *thread)
 {
-    int64_t due_ms = denial_writer_due_ms(&thread->denials);
+    int64_t due_ms = next_write_ms(thread);
     struct timespec until = monotonic_at(due_ms);
     int waited = 0;
     (void)pthread_mutex_lock(&thread->lock);
-    while (thread->first == NULL && thread->batches == NULL && thread->readings == NULL &&
-           !thread->is_stopping && waited == 0)
+    while (thread->first == NULL && thread->batches == NULL && thread->notes == NULL &&
+           thread->readings == NULL && !thread->is_stopping && waited == 0)
         waited = due_ms == INT64_MAX
                      ? pthread_cond_wait(&thread->changed, &thread->lock)
                      : pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
@@ -265,15 +292,50 @@ static void gather_denials(struct record_thread *thread)
     event_log_tell_not_recorded(&thread->log, thread->denials.table, &thread->denials.told);
 }
 
+static void tell_left_out_certificates(struct record_thread *thread, uint64_t count)
+{
+    struct log_record *record =
+        count > 0 ? event_log_start(&thread->log, "certificates_not_recorded") : NULL;
+    if (record == NULL)
+        return;
+    log_record_number(record, "count", (int64_t)count);
+    event_log_send(&thread->log);
+}
+
+static void gather_certificates(struct record_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->lock);
+    struct note *note = thread->notes;
+    uint64_t left_out = thread->notes_left_out;
+    thread->notes = NULL;
+    thread->note_count = 0;
+    thread->notes_left_out = 0;
+    (void)pthread_mutex_unlock(&thread->lock);
+    for (struct note *next; note != NULL; note = next) {
+        next = note->next;
+        certificate_writer_gather(&thread->certificates, &note->name, note->port, note->finding,
+                                  note->seen_s);
+        note_free(note);
+    }
+    tell_left_out_certificates(thread, left_out + thread->certificates.left_out);
+    thread->certificates.left_out = 0;
+}
+
+static void gather(struct record_thread *thread)
+{
+    gather_denials(thread);
+    gather_certificates(thread);
+}
+
 /* Says a trouble once, not once for each try. */
-static void note_denials(struct record_thread *thread, enum database_status status,
+static void note_writing(struct record_thread *thread, enum database_status status,
                          const struct fault *fault)
 {
     bool has_failed = status == DATABASE_FAILED;
-    if (has_failed && !thread->denials_have_failed)
+    if (has_failed && !thread->writing_has_failed)
         log_failure(thread, fault);
     if (status != DATABASE_BUSY)
-        thread->denials_have_failed = has_failed;
+        thread->writing_has_failed = has_failed;
 }
 
 static bool has_job(struct record_thread *thread)
@@ -289,15 +351,20 @@ static enum database_status write_steps(struct record_thread *thread, struct dat
                                         struct fault *fault)
 {
     enum database_status status = DATABASE_OK;
-    bool is_done = false;
+    bool is_done = denial_writer_due_ms(&thread->denials) == INT64_MAX;
     while (!is_done && status == DATABASE_OK && !has_job(thread))
         status = denial_writer_step(&thread->denials, database, &is_done, fault);
     if (!is_done && status == DATABASE_OK)
         denial_writer_put_off(&thread->denials);
+    is_done = thread->certificates.count == 0;
+    while (!is_done && status == DATABASE_OK && !has_job(thread))
+        status = certificate_writer_step(&thread->certificates, database, &is_done, fault);
+    if (thread->certificates.count > 0)
+        certificate_writer_put_off(&thread->certificates);
     return status;
 }
 
-static void write_denials(struct record_thread *thread)
+static void write_observations(struct record_thread *thread)
 {
     struct fault fault = { 0 };
     enum database_status status = DATABASE_FAILED;
@@ -305,26 +372,29 @@ static void write_denials(struct record_thread *thread)
         database_open_guarded(thread->path, DATABASE_READ_WRITE, thread->guard, &fault);
     if (database != NULL)
         status = write_steps(thread, database, &fault);
-    else
+    if (database == NULL) {
         denial_writer_put_off(&thread->denials);
+        certificate_writer_put_off(&thread->certificates);
+    }
     if (status == DATABASE_OK)
         empty_log(thread, database);
     if (database != NULL)
         database_sleep(database); /* closed awake, it might lock everybody out for a moment */
     database_close(database);
-    note_denials(thread, status, &fault);
+    note_writing(thread, status, &fault);
 }
 
-static void write_last_denials(struct record_thread *thread)
+static void write_last(struct record_thread *thread)
 {
     struct fault fault = { 0 };
-    gather_denials(thread);
-    if (denial_writer_due_ms(&thread->denials) == INT64_MAX)
+    gather(thread);
+    if (next_write_ms(thread) == INT64_MAX)
         return;
-    write_denials(thread);
-    if (denial_writer_due_ms(&thread->denials) == INT64_MAX)
+    write_observations(thread);
+    if (next_write_ms(thread) == INT64_MAX)
         return;
-    fault_what(&fault, "the last denials are not written down: somebody else held the file");
+    fault_what(&fault, "the last denials and certificates are not written down: somebody else held "
+                       "the file");
     fault_where(&fault, "%s", thread->path);
     log_failure(thread, &fault);
 }
@@ -339,13 +409,14 @@ static void *run(void *context)
             wait_until_quiet(thread);
             run_jobs(thread, job);
             denial_writer_note_edit(&thread->denials);
+            certificate_writer_note_edit(&thread->certificates);
         }
-        gather_denials(thread);
-        if (denial_writer_due_ms(&thread->denials) <= clock_monotonic_ms())
-            write_denials(thread);
+        gather(thread);
+        if (next_write_ms(thread) <= clock_monotonic_ms())
+            write_observations(thread);
     }
     carry_out_readings(thread);
-    write_last_denials(thread);
+    write_last(thread);
     return NULL;
 }
 
@@ -359,6 +430,11 @@ static void release(struct record_thread *thread)
         next = batch->next;
         free(batch);
     }
+    for (struct note *note = thread->notes, *next; note != NULL; note = next) {
+        next = note->next;
+        note_free(note);
+    }
+    certificate_writer_release(&thread->certificates);
     denial_writer_release(&thread->denials);
     (void)pthread_cond_destroy(&thread->changed);
     (void)pthread_mutex_destroy(&thread->lock);
@@ -442,6 +518,30 @@ void record_thread_take_denials(struct record_thread *thread, struct denial_tabl
     thread->batches = batch;
     (void)pthread_cond_signal(&thread->changed);
     (void)pthread_mutex_unlock(&thread->lock);
+}
+
+void record_thread_take_certificate(struct record_thread *thread, const struct host_name *name,
+                                    uint16_t port, struct certificate_finding *finding)
+{
+    struct note *note = calloc(1, sizeof(*note));
+    if (note != NULL)
+        *note = (struct note){ .name = *name,
+                               .port = port,
+                               .seen_s = clock_realtime_s(),
+                               .finding = certificate_finding_ref(finding) };
+    (void)pthread_mutex_lock(&thread->lock);
+    bool has_room = note != NULL && thread->note_count < NOTES_MAX;
+    if (has_room) {
+        note->next = thread->notes;
+        thread->notes = note;
+        thread->note_count++;
+        (void)pthread_cond_signal(&thread->changed);
+    } else {
+        thread->notes_left_out++;
+    }
+    (void)pthread_mutex_unlock(&thread->lock);
+    if (note != NULL && !has_room)
+        note_free(note);
 }
 
 void record_thread_stop(struct record_thread *thread)

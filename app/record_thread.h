@@ -1,11 +1,12 @@
-/* app/record_thread.h - the thread that writes what was observed: rule_status and
- * denied_name. It never holds the write lock for long and never waits for it; whoever edits comes
+/* app/record_thread.h - the thread that writes what was observed: rule_status, denied_name and
+ * pin_seen. It never holds the write lock for long and never waits for it; whoever edits comes
  * first. */
 #pragma once
 #include "app/event_log.h"
 #include "policy/denial_table.h"
 #include "policy/policy_builder.h"
 
+struct certificate_finding;
 struct database_guard;
 struct record_thread;
 
@@ -25,6 +26,12 @@ void record_thread_refresh(struct record_thread *thread, struct policy *policy,
  * While too much waits here already, or out of memory, they stay where they are. */
 void record_thread_take_denials(struct record_thread *thread, struct denial_table *denials);
 
+/* Any thread: what was found of the server behind `name`, at the port as rules name it, to be
+ * written down some seconds later. Takes a reference of its own. While too much waits here already,
+ * or out of memory, it is left out, counted and told: the next check shows it again. */
+void record_thread_take_certificate(struct record_thread *thread, const struct host_name *name,
+                                    uint16_t port, struct certificate_finding *finding);
+
 /* Reads the policy file for somebody. */
 struct database;
 struct fault;
@@ -40,5 +47,6 @@ struct record_reading {
  * returns. It must live until `act` was called. */
 void record_thread_read(struct record_thread *thread, struct record_reading *reading);
 
-/* Writes the last denials, if nobody is in the way, and no more; frees. NULL is fine. */
+/* Writes the last denials and certificates, if nobody is in the way, and no more; frees. NULL is
+ * fine. */
 void record_thread_stop(struct record_thread *thread);

@@ -23,6 +23,19 @@ static const char *missing_of(enum database_status status, const struct fault *f
     return arena_copy(arena, sentence);
 }
 
+/* What its server must show, as requirement_add_name() says it; nothing for a deny. */
+static const char *write_strength(const struct rule_page_row *row, struct arena *arena)
+{
+    char words[64];
+    struct text text = text_in(words, sizeof(words));
+    if (strcmp(row->action, "allow") != 0)
+        return "";
+    text_add(&text, row->verify);
+    if (row->pin_count > 0 && strcmp(row->verify, "none") != 0)
+        text_add_format(&text, " with %u %s", row->pin_count, row->pin_count == 1 ? "pin" : "pins");
+    return arena_copy(arena, words);
+}
+
 static void add_rule(void *context, const struct rule_page_row *row)
 {
     struct status_request *request = context;
@@ -41,7 +54,9 @@ static void add_rule(void *context, const struct rule_page_row *row)
         .state = status_state_of(row->state),
         .hostname = arena_copy(arena, row->hostname),
         .reason = arena_copy(arena, row->reason),
-        .strength = "the name alone",
+        .verify = arena_copy(arena, row->verify),
+        .strength = write_strength(row, arena),
+        .pin_count = row->pin_count,
         .expires_s = row->expires_at,
     };
 }
@@ -54,6 +69,7 @@ static void fill_rules(struct status_request *request, struct database *database
                               .state = status_state_word(selection->state),
                               .after_id = (int64_t)selection->from,
                               .limit = selection->limit,
+                              .now_s = clock_realtime_s(),
                               .row = add_rule,
                               .context = request };
     struct status_rules *rules = &request->data->rules;

@@ -1,5 +1,6 @@
 /* app/worker.c - one worker: a thread, a loop, its share of the resolver and of the gate. */
 #include "app/worker.h"
+#include "app/certificate_tools.h"
 #include "app/existence.h"
 #include "app/observer.h"
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #include "resolver/tcp_server.h"
 #include "resolver/udp_server.h"
 #include "sni-gate/gate.h"
+#include "upstream/certificate_checks.h"
 #include "upstream/upstream.h"
 
 #include <pthread.h>
@@ -39,6 +41,7 @@ struct worker {
     struct name_cache *names;
     struct address_memory *memory;
     struct upstream upstream;
+    struct certificate_checker *checker;
     struct gate *gate;
     struct worker_drain drain;
     struct worker_drained drained; /* the thread's until it was joined */
@@ -47,6 +50,7 @@ struct worker {
 static void on_report_timer(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
+    certificate_checker_keep_up(worker->checker);
     observer_report(&worker->observer, clock_monotonic_ms());
 }
 
@@ -135,9 +139,26 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup)
                                           .descriptor_limit = socket_descriptor_limit(),
                                           .own_range = options->gate_addresses.range,
                                           .own_range_count = options->gate_addresses.range_count };
+    const struct certificate_checker_parts checker = {
+        .tools = { .upstream = &worker->upstream,
+                   .tls_client = setup->certificates->tls_client,
+                   .trust_store = setup->certificates->trust_store,
+                   .realtime_s = clock_realtime_s,
+                   .deadline_ms = PROBE_MS },
+        .board = setup->certificates->board,
+        .mailbox = worker->mailbox,
+        .monotonic_ms = clock_monotonic_ms,
+        .sink = { .context = &worker->observer,
+                  .certificate_checked = observer_certificate_checked },
+    };
+    worker->checker = certificate_checker_new(&checker);
+    if (worker->checker == NULL)
+        return false;
     struct gate_parts parts = { .loop = &worker->loop,
                                 .poller = worker->poller,
                                 .upstream = &worker->upstream,
+                                .checker = worker->checker,
+                                .trust_store = setup->certificates->trust_store,
                                 .view = &worker->view,
                                 .addresses = &options->gate_addresses,
                                 .limits = setup->limits,
@@ -158,7 +179,8 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     struct observer_parts parts = { .log = setup->log,
                                     .ring = index,
                                     .record = setup->record,
-                                    .ports = options_ports(setup->options) };
+                                    .ports = options_ports(setup->options),
+                                    .view = &worker->view };
     bool is_up = observer_init(&worker->observer, &parts) && start_loop(worker);
     resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
                   (struct resolver_sink){ &worker->observer, observer_query_denied });
@@ -185,6 +207,7 @@ static void end_everything(void *context)
         tcp_server_free(worker->tcp[i]);
     worker->drained.closed_count = worker->gate != NULL ? gate_connection_count(worker->gate) : 0;
     gate_free(worker->gate);
+    certificate_checker_free(worker->checker);
     existence_free(worker->existence);
     name_cache_free(worker->names);
     address_memory_free(worker->memory);

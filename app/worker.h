@@ -5,6 +5,7 @@
 #include "policy/policy_feed.h"
 #include "resolver/resolver.h"
 
+struct certificate_tools;
 struct client_limits;
 struct record_thread;
 struct worker;
@@ -19,6 +20,7 @@ struct worker_setup {
     const struct endpoint *own; /* every endpoint that is Pinhole's own, never to be dialled */
     uint32_t own_count;
     struct client_limits *limits;
+    const struct certificate_tools *certificates;
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a

@@ -8,7 +8,7 @@
 
 struct text;
 
-enum { LOG_FIELDS = 16, LOG_VALUE_BYTES = 1024, LOG_LINE_BYTES = 8192 };
+enum { LOG_FIELDS = 32, LOG_VALUE_BYTES = 3072, LOG_LINE_BYTES = 20480 };
 
 struct log_field {
     const char *key;

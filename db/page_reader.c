@@ -26,7 +26,9 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
                                  .expires_at = sqlite3_column_int64(statement, 5),
                                  .state = text_at(statement, 6),
                                  .hostname = text_at(statement, 7),
-                                 .reason = text_at(statement, 8) };
+                                 .reason = text_at(statement, 8),
+                                 .verify = text_at(statement, 9),
+                                 .pin_count = (uint32_t)count_at(statement, 10) };
     page->row(page->context, &row);
 }
 
@@ -35,8 +37,10 @@ static int read_rules(sqlite3 *connection, const struct rule_page *page)
     /* A row too large to read is shown without its texts. */
     static const char sql[] =
         "SELECT id, substr(target, 1, 2048), action, substr(clients, 1, 256),"
-        " substr(coalesce(comment, ''), 1, 1000), expires_at, state, hostname, reason"
-        " FROM rule LEFT JOIN rule_status ON rule_id = id WHERE id > ?1"
+        " substr(coalesce(comment, ''), 1, 1000), expires_at, state, hostname, reason, verify,"
+        " (SELECT count(*) FROM pin WHERE pin.rule_id = rule.id AND mode = 'enforce'"
+        "   AND (pin.expires_at IS NULL OR pin.expires_at > ?5))"
+        " FROM rule LEFT JOIN rule_status ON rule_status.rule_id = id WHERE id > ?1"
         " AND (?2 = '' OR coalesce(state, '') = ?2) AND (?3 = ''"
         " OR instr(lower(target || ' ' || clients || ' ' || coalesce(comment, '')), lower(?3)) > 0)"
         " ORDER BY id LIMIT ?4";
@@ -47,6 +51,7 @@ static int read_rules(sqlite3 *connection, const struct rule_page *page)
         sqlite3_bind_text(statement, 2, page->state, -1, SQLITE_STATIC);
         sqlite3_bind_text(statement, 3, page->search, -1, SQLITE_STATIC);
         sqlite3_bind_int64(statement, 4, (int64_t)page->limit + 1);
+        sqlite3_bind_int64(statement, 5, page->now_s);
         while ((code = sqlite3_step(statement)) == SQLITE_ROW)
             give_rule(page, statement);
     }

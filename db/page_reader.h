@@ -10,7 +10,9 @@ struct rule_page_row {
     int64_t id;
     const char *target, *action, *clients, *comment;
     const char *state, *hostname, *reason; /* "": not judged yet */
-    int64_t expires_at;                    /* 0: never */
+    const char *verify;
+    uint32_t pin_count; /* of those that are enforced and live */
+    int64_t expires_at; /* 0: never */
 };
 
 struct rule_page {
@@ -18,6 +20,7 @@ struct rule_page {
     const char *state;  /* "": any */
     int64_t after_id;   /* the page begins behind this id */
     uint32_t limit;
+    int64_t now_s; /* Unix seconds: pins expire by it */
     void (*row)(void *context, const struct rule_page_row *row);
     void *context;
 };

@@ -28,15 +28,11 @@ static struct rule_context context_of(const struct policy_store *store, int64_t 
                                   .groups = store->groups };
 }
 
-/* Only what can be compared with a clock: a text in this column expires no more or has expired
- * already. */
-static int read_next_expiry(sqlite3 *connection, int64_t now_s, int64_t *ret_next_s)
+/* The moment that `sql` gives, whose ?1 is `now_s`. */
+static int read_moment(sqlite3 *connection, const char *sql, int64_t now_s, int64_t *ret_next_s)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection,
-                                  "SELECT expires_at FROM rule WHERE expires_at > ?1"
-                                  " AND typeof(expires_at) = 'integer' ORDER BY expires_at LIMIT 1",
-                                  -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
     if (code == SQLITE_OK) {
         sqlite3_bind_int64(statement, 1, now_s);
         code = sqlite3_step(statement);
@@ -49,39 +45,57 @@ static int read_next_expiry(sqlite3 *connection, int64_t now_s, int64_t *ret_nex
     return statement_result(code);
 }
 
-static int add_row(sqlite3_stmt *statement, const struct rule_context *context,
+/* When the next rule or pin expires. Only what can be compared with a clock: a text in this column
+ * expires no more or has expired already. */
+static int read_next_expiry(sqlite3 *connection, int64_t now_s, int64_t *ret_next_s)
+{
+    int64_t of_rules, of_pins;
+    int code = read_moment(connection,
+                           "SELECT expires_at FROM rule WHERE expires_at > ?1"
+                           " AND typeof(expires_at) = 'integer' ORDER BY expires_at LIMIT 1",
+                           now_s, &of_rules);
+    if (code == SQLITE_OK)
+        code = read_moment(connection,
+                           "SELECT expires_at FROM pin WHERE expires_at > ?1"
+                           " AND typeof(expires_at) = 'integer' ORDER BY expires_at LIMIT 1",
+                           now_s, &of_pins);
+    if (code == SQLITE_OK)
+        *ret_next_s = of_rules < of_pins ? of_rules : of_pins;
+    return code;
+}
+
+static int add_row(struct rule_reader *reader, const struct rule_context *context,
                    struct policy_builder *builder)
 {
     struct rule_row row;
     struct compiled_rule rule;
     struct rule_outcome unused;
-    if (!rule_reader_get(statement, &row))
-        return SQLITE_NOMEM;
-    if (rule_compile(&row, context, &rule, &unused) && !policy_builder_add(builder, &rule))
-        return SQLITE_NOMEM;
-    return SQLITE_OK;
+    int code = rule_reader_get(reader, &row);
+    if (code != SQLITE_OK || !rule_compile(&row, context, &rule, &unused))
+        return code;
+    bool is_added = policy_builder_add(builder, &rule);
+    compiled_rule_release(&rule);
+    return is_added ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 static int read_rules(sqlite3 *connection, const struct rule_context *context,
                       struct policy_builder *builder, uint64_t *ret_count)
 {
-    sqlite3_stmt *statement = NULL;
-    int64_t id = INT64_MIN;
+    struct rule_reader reader;
     uint64_t count = 0;
-    int code = sqlite3_prepare_v2(connection,
-                                  "SELECT " RULE_COLUMNS " FROM rule WHERE id > ?1 ORDER BY id", -1,
-                                  &statement, NULL);
+    int code = rule_reader_open(&reader, connection,
+                                "SELECT " RULE_COLUMNS " FROM rule WHERE id > ?1 ORDER BY id");
     if (code == SQLITE_OK)
-        sqlite3_bind_int64(statement, 1, id);
+        rule_reader_start(&reader, INT64_MIN);
     while (code == SQLITE_OK) {
-        code = rule_reader_next(statement, &id);
+        code = rule_reader_next(&reader);
         if (code == SQLITE_ROW)
-            code = add_row(statement, context, builder);
+            code = add_row(&reader, context, builder);
         else if (code == SQLITE_TOOBIG)
             code = SQLITE_OK;
         count += code == SQLITE_OK ? 1 : 0;
     }
-    sqlite3_finalize(statement);
+    rule_reader_close(&reader);
     *ret_count = count;
     return statement_result(code);
 }
@@ -154,33 +168,30 @@ static int read_ids(sqlite3 *connection, const char *sql, int64_t from, int64_t 
 }
 
 /* A row that is gone or can't be read leaves its change as "not in force". */
-static int read_change(sqlite3_stmt *statement, const struct rule_context *context,
+static int read_change(struct rule_reader *reader, const struct rule_context *context,
                        struct rule_change *change)
 {
     struct rule_row row;
     struct rule_outcome unused;
-    sqlite3_reset(statement); /* what the last step said was handled then */
-    sqlite3_bind_int64(statement, 1, change->id);
-    int code = sqlite3_step(statement);
+    int code = rule_reader_find(reader, change->id);
     if (code == SQLITE_TOOBIG)
         return SQLITE_OK;
-    if (code != SQLITE_ROW)
-        return statement_result(code);
-    if (!rule_reader_get(statement, &row))
-        return SQLITE_NOMEM;
-    change->is_in_force = rule_compile(&row, context, &change->rule, &unused);
-    return SQLITE_OK;
+    if (code == SQLITE_ROW)
+        code = rule_reader_get(reader, &row);
+    if (code == SQLITE_OK)
+        change->is_in_force = rule_compile(&row, context, &change->rule, &unused);
+    return statement_result(code);
 }
 
 static int read_changed_rules(sqlite3 *connection, const struct rule_context *context,
                               struct policy_changes *changes)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection, "SELECT " RULE_COLUMNS " FROM rule WHERE id = ?1", -1,
-                                  &statement, NULL);
+    struct rule_reader reader;
+    int code =
+        rule_reader_open(&reader, connection, "SELECT " RULE_COLUMNS " FROM rule WHERE id = ?1");
     for (size_t i = 0; code == SQLITE_OK && i < changes->count; i++)
-        code = read_change(statement, context, &changes->changes[i]);
-    sqlite3_finalize(statement);
+        code = read_change(&reader, context, &changes->changes[i]);
+    rule_reader_close(&reader);
     if (code == SQLITE_OK)
         code = read_next_expiry(connection, context->now_s, &changes->next_expiry_s);
     return code;
@@ -255,6 +266,14 @@ static int read_changes(sqlite3 *connection, const struct change_log_place span[
     return code == SQLITE_OK ? read_settings(connection, &span[0], changes) : code;
 }
 
+void policy_changes_release(struct policy_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        if (changes->changes[i].is_in_force)
+            compiled_rule_release(&changes->changes[i].rule);
+    changes->count = 0;
+}
+
 static struct policy_changes no_changes(const struct policy_changes *room)
 {
     return (struct policy_changes){ .changes = room->changes };
@@ -299,8 +318,10 @@ enum database_status policy_store_changes(struct policy_store *store, int64_t no
     if (store->has_loaded)
         code = read_on(store->database->connection, span, &context, &found);
     status = database_end(store->database, code, ret_fault);
-    if (status != DATABASE_OK || found.is_too_many)
+    if (status != DATABASE_OK || found.is_too_many) {
         found.groups = client_groups_unref(found.groups);
+        policy_changes_release(&found);
+    }
     if (status != DATABASE_OK)
         return status;
     if (!found.is_too_many)
@@ -321,12 +342,16 @@ enum database_status policy_store_expiries(struct policy_store *store, int64_t f
         return status;
     sqlite3 *connection = store->database->connection;
     int code = read_ids(
-        connection, "SELECT id FROM rule WHERE expires_at > ?1 AND expires_at <= ?2 ORDER BY id",
+        connection,
+        "SELECT id FROM rule WHERE expires_at > ?1 AND expires_at <= ?2"
+        " UNION SELECT rule_id FROM pin WHERE expires_at > ?1 AND expires_at <= ?2 ORDER BY 1",
         first, last, &found);
     if (code == SQLITE_OK && !found.is_too_many)
         code = read_changed_rules(connection, &context, &found);
     status = database_end(store->database, code, ret_fault);
     if (status == DATABASE_OK)
         *changes = found;
+    else
+        policy_changes_release(&found);
     return status;
 }

@@ -21,8 +21,8 @@ struct policy_store {
 /* Everything that makes a policy. */
 struct policy_content {
     uint64_t rule_count;   /* rows, in force or not */
-    int64_t next_expiry_s; /* when the next rule expires that has not; RULE_NEVER_EXPIRES where none
-                              will */
+    int64_t next_expiry_s; /* when the next rule or pin expires that has not; RULE_NEVER_EXPIRES
+                              where none will */
     struct setting_values values;
 };
 
@@ -40,6 +40,9 @@ struct policy_changes {
     struct setting_values values;
 };
 
+/* Gives back what the changes own of rules, once they are made, and leaves none. */
+void policy_changes_release(struct policy_changes *changes);
+
 void policy_store_init(struct policy_store *store, struct database *database);
 /* Frees what it holds; a store of zeros is fine. */
 void policy_store_release(struct policy_store *store);
@@ -51,15 +54,17 @@ enum database_status policy_store_load(struct policy_store *store, int64_t now_s
                                        struct policy_content *ret_content, struct fault *ret_fault);
 
 /* What changed since the last call that gave DATABASE_OK, as of `now_s`. Fills `*changes` on
- * DATABASE_OK alone. A file that was restored, overwritten or exchanged since is noticed, and
- * answered with is_too_many. Quick where nothing changed: then count is 0 and has_settings false.
+ * DATABASE_OK alone; release them. A file that was restored, overwritten or exchanged since is
+ * noticed, and answered with is_too_many. Quick where nothing changed: then count is 0 and
+ * has_settings false.
  */
 enum database_status policy_store_changes(struct policy_store *store, int64_t now_s,
                                           struct policy_changes *changes, struct fault *ret_fault);
 
-/* The rules whose expires_at lies after the earlier of `from_s` and `now_s` and not after the
- * later, as they are at `now_s`: what a passing or a stepped clock did. Sees edits that
- * policy_store_changes() will report once more. Fills `*changes` as that does, without settings. */
+/* The rules whose expires_at, or that of a pin, lies after the earlier of `from_s` and `now_s` and
+ * not after the later, as they are at `now_s`: what a passing or a stepped clock did. Sees edits
+ * that policy_store_changes() will report once more. Fills `*changes` as that does, without
+ * settings. */
 enum database_status policy_store_expiries(struct policy_store *store, int64_t from_s,
                                            int64_t now_s, struct policy_changes *changes,
                                            struct fault *ret_fault);

@@ -64,22 +64,20 @@ static void explain_shadow(sqlite3 *connection, int64_t by_id, const struct rule
     struct rule_row row;
     struct compiled_rule rule;
     struct rule_outcome other;
-    sqlite3_stmt *statement = NULL;
+    struct rule_reader reader;
     struct text reason = text_in(outcome->reason, sizeof(outcome->reason));
     outcome->state = RULE_STATE_SHADOWED;
     text_add_format(&reason, "Rule %lld", (long long)by_id);
-    int code = sqlite3_prepare_v2(connection, "SELECT " RULE_COLUMNS " FROM rule WHERE id = ?1", -1,
-                                  &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(statement, 1, by_id);
-        code = sqlite3_step(statement);
-    }
-    if (code == SQLITE_ROW && rule_reader_get(statement, &row) &&
-        rule_compile(&row, context, &rule, &other))
+    int code =
+        rule_reader_open(&reader, connection, "SELECT " RULE_COLUMNS " FROM rule WHERE id = ?1");
+    if (code == SQLITE_OK && rule_reader_find(&reader, by_id) == SQLITE_ROW &&
+        rule_reader_get(&reader, &row) == SQLITE_OK && rule_compile(&row, context, &rule, &other)) {
         text_add_format(&reason, " (%s %s)", rule.action == RULE_ALLOW ? "allow" : "deny",
                         other.hostname);
+        compiled_rule_release(&rule);
+    }
     text_add(&reason, " decides first.");
-    sqlite3_finalize(statement);
+    rule_reader_close(&reader);
 }
 
 static bool status_differs(sqlite3_stmt *statement, const struct rule_outcome *outcome)
@@ -103,23 +101,30 @@ static void settle(struct status_walk *walk, const struct status_report *report,
         (struct pending){ .rule_id = report->rule_id, .outcome = *report->outcome };
 }
 
-/* The row that `statement` stands on. */
-static int judge_row(struct status_walk *walk, sqlite3_stmt *statement)
+/* The row that the reader stands on. */
+static int judge_row(struct status_walk *walk, struct rule_reader *reader)
 {
     struct rule_row row;
-    struct compiled_rule rule;
+    struct compiled_rule rule = { 0 };
     struct rule_outcome outcome;
     int64_t by_id;
     struct rule_context context = { .now_s = walk->plan.now_s,
                                     .providers = walk->providers,
                                     .groups = walk->groups };
-    if (!rule_reader_get(statement, &row))
-        return SQLITE_NOMEM;
-    if (rule_compile(&row, &context, &rule, &outcome) && walk->plan.policy != NULL &&
+    int code = rule_reader_get(reader, &row);
+    if (code != SQLITE_OK)
+        return code;
+    bool is_in_force = rule_compile(&row, &context, &rule, &outcome);
+    if (is_in_force && walk->plan.policy != NULL &&
         policy_is_shadowed(walk->plan.policy, &rule, &by_id))
-        explain_shadow(sqlite3_db_handle(statement), by_id, &context, &outcome);
-    struct status_report report = { row.id, row.target, &outcome };
-    settle(walk, &report, status_differs(statement, &outcome));
+        explain_shadow(sqlite3_db_handle(reader->rules), by_id, &context, &outcome);
+    struct status_report report = { .rule_id = row.id,
+                                    .target = row.target,
+                                    .outcome = &outcome,
+                                    .is_verified = is_in_force && rule.action == RULE_ALLOW,
+                                    .requirement = rule.requirement };
+    settle(walk, &report, status_differs(reader->rules, &outcome));
+    compiled_rule_release(&rule);
     return SQLITE_OK;
 }
 
@@ -127,7 +132,7 @@ static int judge_row(struct status_walk *walk, sqlite3_stmt *statement)
 static void judge_unreadable(struct status_walk *walk, int64_t id)
 {
     struct rule_outcome outcome = { .state = RULE_STATE_INVALID };
-    struct status_report report = { id, "", &outcome };
+    struct status_report report = { .rule_id = id, .target = "", .outcome = &outcome };
     (void)snprintf(outcome.reason, sizeof(outcome.reason),
                    "The rule is too large to read; delete it, and type it anew.");
     settle(walk, &report, true);
@@ -135,18 +140,17 @@ static void judge_unreadable(struct status_walk *walk, int64_t id)
 
 static int judge_next_rules(struct status_walk *walk, sqlite3 *connection)
 {
-    sqlite3_stmt *statement = NULL;
-    int code =
-        sqlite3_prepare_v2(connection,
-                           "SELECT " RULE_COLUMNS ", state, hostname, reason FROM rule"
-                           " LEFT JOIN rule_status ON rule_id = id WHERE id > ?1 ORDER BY id",
-                           -1, &statement, NULL);
+    struct rule_reader reader;
+    int code = rule_reader_open(&reader, connection,
+                                "SELECT " RULE_COLUMNS ", state, hostname, reason FROM rule"
+                                " LEFT JOIN rule_status ON rule_id = id WHERE id > ?1 ORDER BY id");
     if (code == SQLITE_OK)
-        sqlite3_bind_int64(statement, 1, walk->last_id);
+        rule_reader_start(&reader, walk->last_id);
     for (int i = 0; code == SQLITE_OK && i < BATCH; i++) {
-        code = rule_reader_next(statement, &walk->last_id);
+        code = rule_reader_next(&reader);
+        walk->last_id = reader.last_id;
         if (code == SQLITE_ROW) {
-            code = judge_row(walk, statement);
+            code = judge_row(walk, &reader);
         } else if (code == SQLITE_TOOBIG) {
             judge_unreadable(walk, walk->last_id);
             code = SQLITE_OK;
@@ -156,7 +160,7 @@ static int judge_next_rules(struct status_walk *walk, sqlite3 *connection)
         walk->phase = PHASE_ORPHANS;
         walk->last_id = INT64_MIN;
     }
-    sqlite3_finalize(statement);
+    rule_reader_close(&reader);
     return statement_result(code);
 }
 
@@ -180,20 +184,18 @@ static int has_status(sqlite3 *connection, int64_t rule_id, bool *ret_has)
 }
 
 /* One rule of the plan's list; where it is gone, so must be its status. */
-static int judge_listed(struct status_walk *walk, sqlite3_stmt *statement, int64_t id)
+static int judge_listed(struct status_walk *walk, struct rule_reader *reader, int64_t id)
 {
-    sqlite3_reset(statement); /* what the last step said was handled then */
-    sqlite3_bind_int64(statement, 1, id);
     bool has = false;
-    int code = sqlite3_step(statement);
+    int code = rule_reader_find(reader, id);
     if (code == SQLITE_ROW)
-        return judge_row(walk, statement);
+        return judge_row(walk, reader);
     if (code == SQLITE_TOOBIG) {
         judge_unreadable(walk, id);
         return SQLITE_OK;
     }
     if (code == SQLITE_DONE)
-        code = has_status(sqlite3_db_handle(statement), id, &has);
+        code = has_status(sqlite3_db_handle(reader->rules), id, &has);
     if (has)
         take_status_away(walk, id);
     return code;
@@ -201,16 +203,15 @@ static int judge_listed(struct status_walk *walk, sqlite3_stmt *statement, int64
 
 static int judge_next_listed(struct status_walk *walk, sqlite3 *connection)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection,
-                                  "SELECT " RULE_COLUMNS ", state, hostname, reason FROM rule"
-                                  " LEFT JOIN rule_status ON rule_id = id WHERE id = ?1",
-                                  -1, &statement, NULL);
+    struct rule_reader reader;
+    int code = rule_reader_open(&reader, connection,
+                                "SELECT " RULE_COLUMNS ", state, hostname, reason FROM rule"
+                                " LEFT JOIN rule_status ON rule_id = id WHERE id = ?1");
     for (int i = 0; code == SQLITE_OK && i < BATCH && walk->next_index < walk->plan.id_count; i++)
-        code = judge_listed(walk, statement, walk->plan.ids[walk->next_index++]);
+        code = judge_listed(walk, &reader, walk->plan.ids[walk->next_index++]);
     if (walk->next_index == walk->plan.id_count)
         walk->phase = PHASE_DONE;
-    sqlite3_finalize(statement);
+    rule_reader_close(&reader);
     return code;
 }
 

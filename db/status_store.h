@@ -12,6 +12,8 @@ struct status_report {
     int64_t rule_id;
     const char *target; /* as typed; it may hold any bytes, but no NUL */
     const struct rule_outcome *outcome;
+    bool is_verified; /* an allow in force: of its server `requirement` is demanded */
+    const struct requirement *requirement; /* NULL: what most demand */
 };
 
 typedef void status_report_fn(void *context, const struct status_report *report);

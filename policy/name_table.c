@@ -89,7 +89,8 @@ struct name_table *name_table_copy(const struct name_table *table)
                     (copy->nodes != NULL || copy->node_capacity == 0) &&
                     (copy->rules != NULL || copy->rule_capacity == 0) &&
                     (copy->belows != NULL || copy->below_capacity == 0) &&
-                    (copy->connects != NULL || copy->connect_capacity == 0) && copy->slots != NULL;
+                    (copy->connects != NULL || copy->connect_capacity == 0) &&
+                    copy->slots != NULL && name_table_copy_requirements(copy, table);
     return is_whole ? copy : name_table_unref(copy);
 }
 
@@ -108,6 +109,7 @@ struct name_table *name_table_unref(struct name_table *table)
     free(table->rules);
     free(table->belows);
     free(table->connects);
+    name_table_release_requirements(table);
     free(table->slots);
     free(table);
     return NULL;
@@ -258,6 +260,7 @@ void name_table_remove_rule(struct name_table *table, uint32_t rule)
         link = &table->rules[*link].next;
     *link = table->rules[rule].next;
     name_table_remove_connect_to(table, table->rules[rule].id);
+    name_table_remove_requirement(table, table->rules[rule].id);
     table->rules[rule].id = 0;
     table->dead_rule_count++;
 }
@@ -270,7 +273,10 @@ static bool goes_before(const struct table_rule *left, const struct table_rule *
         return left->action < right->action;
     unsigned left_fit = client_fit(client, left->group),
              right_fit = client_fit(client, right->group);
-    return left_fit != right_fit ? left_fit > right_fit : left->id < right->id;
+    if (left_fit != right_fit)
+        return left_fit > right_fit;
+    return left->looseness != right->looseness ? left->looseness < right->looseness
+                                               : left->id < right->id;
 }
 
 const struct table_rule *name_table_winner(const struct name_table *table, uint32_t node,

@@ -19,8 +19,9 @@ struct table_rule {
     uint32_t node;
     uint32_t next; /* in the node's list; TABLE_NONE ends it */
     uint16_t port;
-    uint8_t pattern; /* enum pattern_kind */
-    uint8_t action;  /* enum rule_action */
+    uint8_t pattern;       /* enum pattern_kind */
+    uint8_t action : 4;    /* enum rule_action */
+    uint8_t looseness : 4; /* requirement_looseness() of an allow */
     uint32_t group;
 };
 
@@ -31,6 +32,12 @@ struct table_connect {
     uint16_t port;
     uint8_t host_size;
     struct ip_address address;
+};
+
+/* What a rule demands of its server, where that is not what most do. */
+struct table_requirement {
+    int64_t rule_id;
+    struct requirement *requirement; /* owns a reference; never NULL */
 };
 
 /* Allowed patterns for names below a node, of one group. */
@@ -73,6 +80,8 @@ struct name_table {
     uint32_t below_count, below_capacity;
     struct table_connect *connects; /* of the rules that have one, in the order of their ids */
     uint32_t connect_count, connect_capacity;
+    struct table_requirement *requirements; /* likewise */
+    uint32_t requirement_count, requirement_capacity;
     struct table_slot *slots;
     uint32_t slot_mask; /* slots less one; a power of two less one */
 };
@@ -107,7 +116,8 @@ uint32_t name_table_add_node(struct name_table *table, uint32_t name_at, size_t 
 uint32_t name_table_add_name(struct name_table *table, const uint8_t *wire, size_t size);
 /* Adds a rule to its node's list. False when out of memory. */
 bool name_table_add_rule(struct name_table *table, const struct table_rule *rule);
-/* Takes a rule out of its node's list, and forgets where it sends connections. */
+/* Takes a rule out of its node's list, and forgets where it sends connections and what it demands.
+ */
 void name_table_remove_rule(struct name_table *table, uint32_t rule);
 
 /* Says where a rule of the table, of which that was not said before, sends its connections. False
@@ -118,6 +128,17 @@ void name_table_remove_connect_to(struct name_table *table, int64_t rule_id);
 /* Of a rule that is in this table: one that another table hides may have an older one here. */
 struct connect_to name_table_connect_to(const struct name_table *table, int64_t rule_id);
 
+/* Says what a rule of the table, of which that was not said before, demands of its server; a
+ * reference is taken. NULL: what most do. False when out of memory. */
+bool name_table_add_requirement(struct name_table *table, int64_t rule_id,
+                                struct requirement *requirement);
+void name_table_remove_requirement(struct name_table *table, int64_t rule_id);
+/* As with name_table_connect_to(); borrowed, as long as the table has the rule. */
+struct requirement *name_table_requirement(const struct name_table *table, int64_t rule_id);
+/* For name_table_copy() and name_table_unref(). `to` has none yet; false when out of memory. */
+bool name_table_copy_requirements(struct name_table *to, const struct name_table *from);
+void name_table_release_requirements(struct name_table *table);
+
 /* What a rule must fit to decide. */
 struct rule_match {
     enum pattern_kind pattern;
@@ -127,7 +148,7 @@ struct rule_match {
 };
 
 /* The rule that decides at `node`: deny before allow, then the group that fits the client more
- * closely, then the lowest id. NULL: none. */
+ * closely, then the stricter check, then the lowest id. NULL: none. */
 const struct table_rule *name_table_winner(const struct name_table *table, uint32_t node,
                                            const struct rule_match *match);
 

@@ -230,6 +230,20 @@ bool policy_connect_to(const struct policy *policy, const struct host_name *name
     return true;
 }
 
+struct requirement *policy_requirement(const struct policy *policy, const struct host_name *name,
+                                       const struct verdict *verdict)
+{
+    bool has_any = policy->base->requirement_count + policy->overlay->requirement_count > 0;
+    if (verdict->reason == REASON_OBSERVED)
+        return policy->unchecked;
+    if (!has_any || verdict->reason != REASON_ALLOWED)
+        return NULL;
+    struct inquiry inquiry = { .policy = policy, .name = name };
+    name_hashes_compute(&policy->base->key, name, &inquiry.hashes);
+    struct place place = find_suffix(&inquiry, verdict->pattern_skips);
+    return name_table_requirement(place.table, verdict->rule_id);
+}
+
 const struct settings *policy_settings(const struct policy *policy)
 {
     return &policy->settings;
@@ -260,7 +274,19 @@ static bool overshadows(const struct table_rule *other, const struct compiled_ru
     bool is_denial = other->action == RULE_DENY && rule->action == RULE_ALLOW;
     if (other->group != rule->group)
         return is_denial && other->group == CLIENT_GROUP_ANY_ID;
-    return is_denial || (other->action == rule->action && other->id < rule->id);
+    if (is_denial || other->action != rule->action)
+        return is_denial;
+    uint8_t looseness = requirement_looseness(rule->requirement);
+    return other->looseness != looseness ? other->looseness < looseness : other->id < rule->id;
+}
+
+/* Of two rules that overshadow a third. */
+static bool shadows_before(const struct table_rule *left, const struct table_rule *right)
+{
+    if (left->action != right->action)
+        return left->action < right->action;
+    return left->looseness != right->looseness ? left->looseness < right->looseness
+                                               : left->id < right->id;
 }
 
 bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule *rule,
@@ -273,8 +299,7 @@ bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule 
     uint32_t at = place.node != TABLE_NONE ? place.table->nodes[place.node].first_rule : TABLE_NONE;
     for (; at != TABLE_NONE; at = place.table->rules[at].next) {
         const struct table_rule *other = &place.table->rules[at];
-        if (overshadows(other, rule) && (first == NULL || other->action < first->action ||
-                                         (other->action == first->action && other->id < first->id)))
+        if (overshadows(other, rule) && (first == NULL || shadows_before(other, first)))
             first = other;
     }
     if (first == NULL)
@@ -288,12 +313,16 @@ struct policy *policy_on_tables(struct name_table *base, struct name_table *over
 {
     bool is_whole = base != NULL && overlay != NULL && groups != NULL;
     struct policy *policy = is_whole ? calloc(1, sizeof(*policy)) : NULL;
-    if (policy == NULL) {
+    struct requirement *unchecked = requirement_new(VERIFY_NONE, NULL, 0);
+    if (policy == NULL || unchecked == NULL) {
         name_table_unref(base);
         name_table_unref(overlay);
         client_groups_unref(groups);
+        requirement_unref(unchecked);
+        free(policy);
         return NULL;
     }
+    policy->unchecked = unchecked;
     policy->groups = groups;
     policy->base = base;
     policy->overlay = overlay;
@@ -318,6 +347,7 @@ struct policy *policy_unref(struct policy *policy)
     name_table_unref(policy->overlay);
     client_groups_unref(policy->groups);
     provider_catalogue_unref(policy->providers);
+    requirement_unref(policy->unchecked);
     free(policy);
     return NULL;
 }

@@ -45,6 +45,12 @@ struct verdict policy_decide_lookup(const struct policy *policy,
 bool policy_connect_to(const struct policy *policy, const struct host_name *name,
                        const struct verdict *verdict, struct connect_to *ret_connect_to);
 
+/* What the rule that decided demands of the server's certificate: `verdict` is this policy's, on
+ * `name`. Borrowed, as long as the policy lives. NULL: what most demand. Of what passes without a
+ * rule (REASON_OBSERVED) nothing is demanded. */
+struct requirement *policy_requirement(const struct policy *policy, const struct host_name *name,
+                                       const struct verdict *verdict);
+
 /* Borrowed, as long as the policy lives. */
 const struct settings *policy_settings(const struct policy *policy);
 

@@ -13,7 +13,8 @@ void policy_builder_set_groups(struct policy_builder *builder, struct client_gro
 /* The catalogue, for what a denial says; a reference is taken. */
 void policy_builder_set_providers(struct policy_builder *builder,
                                   struct provider_catalogue *providers);
-/* Adds one rule in force; ids must rise. False when out of memory: then only free is left to do. */
+/* Adds one rule in force, and takes a reference to what it demands; ids must rise. False when out
+ * of memory: then only free is left to do. */
 bool policy_builder_add(struct policy_builder *builder, const struct compiled_rule *rule);
 /* The finished policy, which the caller owns; NULL when out of memory. Takes over (and frees) the
  * builder. */
@@ -29,7 +30,7 @@ struct policy *policy_deny_all(const struct policy_ports *ports);
 struct rule_change {
     int64_t id;
     bool is_in_force;          /* false: the rule is gone, or does not compile */
-    struct compiled_rule rule; /* where in force; its id is the same */
+    struct compiled_rule rule; /* where in force; its id is the same. Owns its requirement */
 };
 
 /* The ids whose state may have changed though they were not edited: rules that share a name with a

@@ -14,6 +14,7 @@ struct policy {
     uint64_t rule_count;
     struct client_groups *groups;         /* owns a reference */
     struct provider_catalogue *providers; /* owns a reference; NULL: none is known */
+    struct requirement *unchecked;        /* owned: of what no rule decides */
 };
 
 /* A policy on these tables and groups, whose references it takes over (also on failure). NULL when
@@ -43,6 +44,6 @@ bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t 
 bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct name_table *from,
                           uint32_t node);
 
-/* The rule as it was compiled. */
+/* The rule as it was compiled; its requirement is borrowed from the table. */
 struct compiled_rule name_table_compiled_rule(const struct name_table *table,
                                               const struct table_rule *rule);

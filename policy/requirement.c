@@ -1,5 +1,6 @@
 /* policy/requirement.c - verify mode and pins of a rule. */
 #include "policy/requirement.h"
+#include "base/text.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,6 +12,14 @@ struct requirement {
     uint32_t pin_count;
     struct required_pin pins[]; /* in order */
 };
+
+const char *verify_mode_word(enum verify_mode mode)
+{
+    static const char *const words[] = {
+        [VERIFY_CHAIN] = "chain", [VERIFY_PIN_ONLY] = "pin-only", [VERIFY_NONE] = "none"
+    };
+    return words[mode];
+}
 
 static int compare_pins(const void *left, const void *right)
 {
@@ -116,4 +125,62 @@ uint8_t requirement_looseness(const struct requirement *requirement)
         break;
     }
     return REQUIREMENT_LOOSEST;
+}
+
+static uint32_t count_live(const struct requirement *requirement, bool is_enforced, int64_t now_s)
+{
+    uint32_t count, live = 0;
+    const struct required_pin *pins = requirement_pins(requirement, &count);
+    for (uint32_t i = 0; i < count; i++)
+        live += pins[i].is_enforced == is_enforced && pins[i].expires_at > now_s;
+    return live;
+}
+
+void requirement_add_name(const struct requirement *requirement, int64_t now_s, struct text *text)
+{
+    uint32_t live = count_live(requirement, true, now_s);
+    text_add(text, verify_mode_word(requirement_mode(requirement)));
+    if (live > 0)
+        text_add_format(text, " with %u pin%s", live, live == 1 ? "" : "s");
+    else if (requirement_has_enforcing_pin(requirement))
+        text_add(text, " with expired pins");
+}
+
+/* "one of 2 pins", or the one that there is. */
+static void add_pins(uint32_t live, struct text *text)
+{
+    if (live == 1)
+        text_add(text, "the one pin");
+    else
+        text_add_format(text, "one of %u pins", live);
+}
+
+void requirement_add_meaning(const struct requirement *requirement, int64_t now_s,
+                             struct text *text)
+{
+    uint32_t live = count_live(requirement, true, now_s);
+    uint32_t reporting = count_live(requirement, false, now_s);
+    bool is_expired = live == 0 && requirement_has_enforcing_pin(requirement);
+    switch (requirement_mode(requirement)) {
+    case VERIFY_CHAIN:
+        text_add(text, "the server must have a trusted chain, with the name in it, valid now");
+        if (live > 0) {
+            text_add(text, ", and in that chain ");
+            add_pins(live, text);
+        }
+        break;
+    case VERIFY_PIN_ONLY:
+        text_add(text, "the server must have ");
+        add_pins(live, text);
+        text_add(text, ", whatever the trusted roots are");
+        break;
+    case VERIFY_NONE:
+        text_add(text, "the server is not checked: whoever answers at the address is believed");
+        break;
+    }
+    if (is_expired)
+        text_add(text, "; all its enforcing pins have expired, so nothing passes");
+    if (reporting > 0)
+        text_add_format(text, "; %u pin%s only report%s", reporting, reporting == 1 ? "" : "s",
+                        reporting == 1 ? "s" : "");
 }

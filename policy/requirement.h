@@ -11,6 +11,9 @@ enum verify_mode {
     VERIFY_NONE,      /* not at all */
 };
 
+/* The word of a mode in rule.verify, logs and JSON: a literal. */
+const char *verify_mode_word(enum verify_mode mode);
+
 #define PIN_NEVER_EXPIRES INT64_MAX
 
 /* A row of the table `pin`. */
@@ -21,6 +24,7 @@ struct required_pin {
 };
 
 struct requirement;
+struct text;
 
 /* Copies `pins`, of which only as many as REQUIRED_PINS_MAX are allowed. NULL when out of memory.
  */
@@ -47,6 +51,13 @@ bool requirement_has_live_pin(const struct requirement *requirement, int64_t now
 
 /* When the next pin, of either mode, expires; PIN_NEVER_EXPIRES: none does. */
 int64_t requirement_next_expiry(const struct requirement *requirement, int64_t now_s);
+
+/* Adds "chain with 2 pins", "chain", "pin-only with 1 pin" or "none": as it is at `now_s`, so that
+ * only pins that are enforced and live count. And what that means, as one sentence without its full
+ * stop. */
+void requirement_add_name(const struct requirement *requirement, int64_t now_s, struct text *text);
+void requirement_add_meaning(const struct requirement *requirement, int64_t now_s,
+                             struct text *text);
 
 /* How strict it is, for rules that are otherwise equal: the lower decides. */
 enum { REQUIREMENT_STRICTEST = 0, REQUIREMENT_LOOSEST = 3 };

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "policy/client_group.h"
 #include "policy/provider.h"
+#include "policy/rule_requirement.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,11 @@ const char *rule_state_word(enum rule_state state)
         [RULE_STATE_ACTIVE] = "active",
     };
     return words[state];
+}
+
+void compiled_rule_release(struct compiled_rule *rule)
+{
+    rule->requirement = requirement_unref(rule->requirement);
 }
 
 static bool end_as(struct rule_outcome *outcome, enum rule_state state, const char *reason)
@@ -206,6 +212,20 @@ static bool read_connect_to(const struct rule_row *row, struct compiled_rule *ru
     return true;
 }
 
+/* Enabled, and not expired. */
+static bool is_due(const struct rule_row *row, int64_t now_s, struct compiled_rule *rule,
+                   struct rule_outcome *outcome)
+{
+    if (row->enabled == 0 || (is_allow(row) && row->enabled != 1))
+        return end_as(outcome, RULE_STATE_DISABLED,
+                      "The rule is disabled; set enabled = 1 to put it in force.");
+    if (row->has_expiry)
+        rule->expires_at = row->expires_at;
+    if (rule->expires_at <= now_s)
+        return end_as(outcome, RULE_STATE_EXPIRED, "The rule's expires_at has passed.");
+    return true;
+}
+
 bool rule_compile(const struct rule_row *row, const struct rule_context *context,
                   struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome)
 {
@@ -223,19 +243,17 @@ bool rule_compile(const struct rule_row *row, const struct rule_context *context
                        ? compile_url(row, context, &rule, outcome)
                        : compile_name(row, context, &rule, outcome);
     if (!is_read || !read_clients(row, context, &rule, outcome) ||
-        !read_connect_to(row, &rule, outcome))
+        !read_connect_to(row, &rule, outcome) ||
+        !rule_read_requirement(row, context->now_s, &rule, outcome))
         return false;
     struct text hostname = text_in(outcome->hostname, sizeof(outcome->hostname));
     compiled_rule_add_to(&rule, &hostname);
 
     rule.action = is_allow(row) ? RULE_ALLOW : RULE_DENY;
-    if (row->enabled == 0 || (is_allow(row) && row->enabled != 1))
-        return end_as(outcome, RULE_STATE_DISABLED,
-                      "The rule is disabled; set enabled = 1 to put it in force.");
-    if (row->has_expiry)
-        rule.expires_at = row->expires_at;
-    if (rule.expires_at <= context->now_s)
-        return end_as(outcome, RULE_STATE_EXPIRED, "The rule's expires_at has passed.");
+    if (!is_due(row, context->now_s, &rule, outcome)) {
+        compiled_rule_release(&rule);
+        return false;
+    }
     *ret_rule = rule;
     return true;
 }

@@ -4,10 +4,19 @@
 #pragma once
 #include "policy/connect_to.h"
 #include "policy/host_name.h"
+#include "policy/requirement.h"
 #include "policy/verdict.h"
 
+/* A row of the table `pin`. Texts that are longer than any that can be read are cut. */
+struct pin_row {
+    char spki_sha256[SPKI_PIN_TEXT + 2]; /* "" where it can't be read */
+    char mode[sizeof("enforce") + 1];    /* likewise */
+    bool has_expiry;
+    int64_t expires_at; /* Unix seconds */
+};
+
 /* As read from the database; borrows its strings, which end in NUL (a NUL inside shows in
- * `target_size`). */
+ * `target_size`), and its pins. */
 struct rule_row {
     int64_t id;
     const char *target;
@@ -17,8 +26,11 @@ struct rule_row {
     int64_t widen;          /* 1: an allow may reach further than its URL says */
     const char *clients;    /* name of a client group; "" where it can't be read */
     const char *connect_to; /* of an allow; NULL: none; "" where it can't be read */
+    const char *verify;     /* of an allow; NULL: 'chain'; "" where it can't be read */
     bool has_expiry;
     int64_t expires_at; /* Unix seconds */
+    const struct pin_row *pins;
+    uint32_t pin_count;
 };
 
 enum rule_action { RULE_DENY = 0, RULE_ALLOW };
@@ -34,9 +46,14 @@ struct compiled_rule {
     enum pattern_kind pattern;
     enum rule_action action;
     uint16_t port;
-    uint32_t group;               /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
-    struct connect_to connect_to; /* of an allow */
+    uint32_t group;                  /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
+    struct connect_to connect_to;    /* of an allow */
+    struct requirement *requirement; /* of an allow; NULL: what most demand. Who has the rule from
+                                        rule_compile() owns a reference */
 };
+
+/* Gives back what the rule owns. */
+void compiled_rule_release(struct compiled_rule *rule);
 
 /* What became of a rule: the values of rule_status.state. Zero admits nothing. */
 enum rule_state {
@@ -73,8 +90,8 @@ const char *rule_state_word(enum rule_state state);
 
 /* Compiles `row` in `context`. True when it is in force: then `*ret_rule` is set and the state is
  * ACTIVE or WIDENED (whether another rule shadows it is a question to the whole policy).
- * `*ret_outcome` is always set. An allow that can't be read admits nothing; a deny covers all that
- * it could have meant, as long as a host can be read from it. */
+ * `*ret_outcome` is always set. The caller releases the rule. An allow that can't be read admits
+ * nothing; a deny covers all that it could have meant, as long as a host can be read from it. */
 bool rule_compile(const struct rule_row *row, const struct rule_context *context,
                   struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome);
 

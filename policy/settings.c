@@ -14,7 +14,13 @@ struct settings settings_default(void)
                               .connect_s = 10,
                               .answer_s = 30,
                               .idle_s = 3600,
-                              .max_handshakes_per_client = 50000 };
+                              .max_handshakes_per_client = 50000,
+                              .cold_start = COLD_START_PARALLEL,
+                              .resumption = RESUMPTION_ALLOW,
+                              .probes_max = 200,
+                              .probes_per_client = 20,
+                              .probes_per_address = 20,
+                              .certificate_warning_days = 14 };
 }
 
 static size_t digits_of(uint32_t number)
@@ -59,6 +65,10 @@ static const struct {
       10000000 },
     { "max_handshakes_per_client", offsetof(struct settings, max_handshakes_per_client), 0,
       10000000 },
+    { "max_probes", offsetof(struct settings, probes_max), 0, 10000 },
+    { "max_probes_per_client", offsetof(struct settings, probes_per_client), 0, 10000 },
+    { "max_probes_per_address", offsetof(struct settings, probes_per_address), 0, 10000 },
+    { "certificate_warning_days", offsetof(struct settings, certificate_warning_days), 0, 365 },
 };
 
 static enum setting_status set_deny_answer(struct settings *settings, const char *value)
@@ -78,6 +88,28 @@ static enum setting_status set_ech(struct settings *settings, const char *value)
         settings->ech = ECH_ALLOW;
     else if (strcmp(value, "deny") == 0)
         settings->ech = ECH_DENY;
+    else
+        return SETTING_BAD_VALUE;
+    return SETTING_OK;
+}
+
+static enum setting_status set_cold_start(struct settings *settings, const char *value)
+{
+    if (strcmp(value, "parallel") == 0)
+        settings->cold_start = COLD_START_PARALLEL;
+    else if (strcmp(value, "serial") == 0)
+        settings->cold_start = COLD_START_SERIAL;
+    else
+        return SETTING_BAD_VALUE;
+    return SETTING_OK;
+}
+
+static enum setting_status set_resumption(struct settings *settings, const char *value)
+{
+    if (strcmp(value, "allow") == 0)
+        settings->resumption = RESUMPTION_ALLOW;
+    else if (strcmp(value, "deny") == 0)
+        settings->resumption = RESUMPTION_DENY;
     else
         return SETTING_BAD_VALUE;
     return SETTING_OK;
@@ -124,6 +156,8 @@ static const struct {
     enum setting_status (*set)(struct settings *settings, const char *value);
 } known[] = {
     { "ech", set_ech },
+    { "cold_start", set_cold_start },
+    { "resumption", set_resumption },
     { "deny_answer", set_deny_answer },
     { "allowed_private_networks", set_allowed_private_networks },
 };

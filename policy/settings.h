@@ -10,6 +10,12 @@ enum { PRIVATE_NETWORKS_MAX = 64 };
 
 enum deny_answer { DENY_ANSWER_NXDOMAIN = 0, DENY_ANSWER_REFUSED };
 
+/* May the client's handshake go on while its server is checked for the first time? */
+enum cold_start { COLD_START_SERIAL = 0, COLD_START_PARALLEL };
+
+/* May a TLS 1.2 session be resumed, in which no certificate is shown? */
+enum resumption { RESUMPTION_DENY = 0, RESUMPTION_ALLOW };
+
 /* May a ClientHello have the extension encrypted_client_hello? */
 enum ech { ECH_DENY = 0, ECH_ALLOW };
 
@@ -29,6 +35,13 @@ struct settings {
     uint32_t max_connections;
     uint32_t max_connections_per_client;
     uint32_t max_handshakes_per_client; /* a second */
+    /* How servers' certificates are checked. */
+    enum cold_start cold_start;
+    enum resumption resumption;
+    uint32_t probes_max; /* checks of what nothing is known of, at a time; 0: as many as come */
+    uint32_t probes_per_client;        /* of them for one client; 0: no fewer */
+    uint32_t probes_per_address;       /* of them at one address; 0: no fewer */
+    uint32_t certificate_warning_days; /* before a chain expires; 0: none */
     struct gate_key gate_key;
 };
 

@@ -14,7 +14,8 @@ struct compiled_rule name_table_compiled_rule(const struct name_table *table,
                                    .action = (enum rule_action)rule->action,
                                    .port = rule->port,
                                    .group = rule->group,
-                                   .connect_to = name_table_connect_to(table, rule->id) };
+                                   .connect_to = name_table_connect_to(table, rule->id),
+                                   .requirement = name_table_requirement(table, rule->id) };
 }
 
 bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct name_table *from,
@@ -29,7 +30,9 @@ bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct 
         struct table_rule rule = from->rules[at];
         rule.node = to_node;
         struct connect_to connect_to = name_table_connect_to(from, rule.id);
-        if (!name_table_add_rule(to, &rule) || !name_table_add_connect_to(to, rule.id, &connect_to))
+        if (!name_table_add_rule(to, &rule) ||
+            !name_table_add_connect_to(to, rule.id, &connect_to) ||
+            !name_table_add_requirement(to, rule.id, name_table_requirement(from, rule.id)))
             return false;
     }
     return true;
@@ -135,12 +138,14 @@ bool table_editor_add(struct table_editor *editor, const struct compiled_rule *r
                                 .node = node,
                                 .port = rule->port,
                                 .pattern = (uint8_t)rule->pattern,
-                                .action = (uint8_t)rule->action,
+                                .action = rule->action & 1u,
+                                .looseness = requirement_looseness(rule->requirement) & 3u,
                                 .group = rule->group };
     *ret_node = node;
     editor->rules_added++;
     return name_table_add_rule(editor->table, &added) &&
            name_table_add_connect_to(editor->table, rule->id, &rule->connect_to) &&
+           name_table_add_requirement(editor->table, rule->id, rule->requirement) &&
            spread(editor, &rule->name, &hashes, node, before);
 }
 

@@ -85,6 +85,8 @@ static const char *after_destination(enum reason reason)
         [REASON_UPSTREAM_SILENT] = " is allowed, but its server did not answer in time",
         [REASON_UPSTREAM_MALFORMED] =
             " is allowed, but its server's answer breaks the rules of TLS",
+        [REASON_UPSTREAM_REFUSED] =
+            " is allowed, but its server refused the handshake, and has told the client why",
         [REASON_CERTIFICATE_UNTRUSTED] =
             " is allowed, but its server's certificate leads to no trusted root",
         [REASON_CERTIFICATE_EXPIRED] = " is allowed, but a certificate of its server's has expired",

@@ -39,6 +39,7 @@ enum decision { DECISION_DENY = 0, DECISION_ALLOW };
     REASON(UPSTREAM_CLOSED, "upstream_closed")                                                     \
     REASON(UPSTREAM_SILENT, "upstream_silent")                                                     \
     REASON(UPSTREAM_MALFORMED, "upstream_malformed")                                               \
+    REASON(UPSTREAM_REFUSED, "upstream_refused")                                                   \
     REASON(CERTIFICATE_UNTRUSTED, "certificate_untrusted")                                         \
     REASON(CERTIFICATE_EXPIRED, "certificate_expired")                                             \
     REASON(CERTIFICATE_NOT_YET_VALID, "certificate_not_yet_valid")                                 \

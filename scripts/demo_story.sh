@@ -59,7 +59,7 @@ show 0 '' sqlite3 policy.db "UPDATE setting SET value = '203.0.113.0/24' WHERE n
 
 say "Pinhole serves DNS and the TLS gate on an address of its own; resolv.conf points to it:"
 export PINHOLE_LAME_DUCK_SECONDS=0 # nobody else comes
-serve=(pinhole serve --db policy.db --dns-listen $pinhole_address:53 --tls-listen $pinhole_address:443
+serve=(pinhole serve --db policy.db --ca-file demo-ca.pem --dns-listen $pinhole_address:53 --tls-listen $pinhole_address:443
     --upstream-dns $dns_server)
 print_command "${serve[@]}"
 mkfifo ready

@@ -11,7 +11,7 @@ packages_for()
         command -v cc >/dev/null || echo gcc libc6-dev
         command -v cmake >/dev/null || echo cmake
         echo 'pkg-config|pkgconf' libuv1-dev libc-ares-dev libldns-dev libsqlite3-dev libssl-dev libmicrohttpd-dev
-        echo sqlite3 'bind9-dnsutils|dnsutils' curl
+        echo sqlite3 'bind9-dnsutils|dnsutils' curl ca-certificates
         ;;
     demo)
         echo sqlite3 'bind9-dnsutils|dnsutils' curl openssl 'nginx-light|nginx' nsd iproute2

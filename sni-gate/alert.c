@@ -66,7 +66,8 @@ static enum alert_description describe(enum reason reason, bool offers_tls13)
         return ALERT_ACCESS_DENIED;
     case REASON_ECH_DENIED:
         return ALERT_UNSUPPORTED_EXTENSION;
-    case REASON_PROXY_UNTRUSTED: /* no client has said a word yet */
+    case REASON_UPSTREAM_REFUSED: /* the client has the server's own */
+    case REASON_PROXY_UNTRUSTED:  /* no client has said a word yet */
     case REASON_PROXY_HEADER_MISSING:
     case REASON_PROXY_HEADER_MALFORMED:
     case REASON_PROXY_WITHOUT_CLIENT:

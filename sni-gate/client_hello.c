@@ -1,17 +1,18 @@
 /* sni-gate/client_hello.c - reads a ClientHello and the one host name in it. */
 #include "sni-gate/client_hello.h"
 #include "policy/host_name.h"
+#include "sni-gate/tls_record.h"
 
 enum {
-    HANDSHAKE_CLIENT_HELLO = 1,
-    LEGACY_MAJOR_VERSION = 3,
-    RANDOM_BYTES = 32,
-    SESSION_ID_MAX = 32,
     EXTENSION_SERVER_NAME = 0,
-    EXTENSION_SUPPORTED_VERSIONS = 43,
+    EXTENSION_SIGNATURE_ALGORITHMS = 13,
+    EXTENSION_ALPN = 16,
+    EXTENSION_SESSION_TICKET = 35,
+    EXTENSION_PRE_SHARED_KEY = 41,
     EXTENSION_ECH = 0xfe0d,
     NAME_TYPE_HOST = 0,
-    VERSION_TLS13 = 0x0304,
+    PSK_AGE_BYTES = 4,
+    PSK_BINDER_MIN = 32,
 };
 
 /* One bit for each extension type there can be. */
@@ -44,25 +45,71 @@ static bool parse_server_name(struct reader extension, struct client_hello *hell
     return true;
 }
 
-/* RFC 8446 4.2.1 */
-static bool parse_supported_versions(struct reader extension, struct client_hello *hello)
+/* A list of values of two bytes each behind its length, which is all there is. */
+static bool parse_list(struct reader extension, size_t length_width, struct reader *ret_list)
 {
-    struct reader versions = reader_vector(&extension, 1);
-    if (!reader_done(&extension) || reader_left(&versions) == 0)
+    struct reader list = reader_vector(&extension, length_width);
+    if (!reader_done(&extension) || reader_left(&list) == 0 || reader_left(&list) % 2 != 0)
         return false;
-    while (reader_left(&versions) > 0)
-        hello->offers_tls13 |= reader_uint(&versions, 2) == VERSION_TLS13;
-    return reader_done(&versions);
+    *ret_list = list;
+    return true;
+}
+
+/* RFC 7301 3.1 */
+static bool parse_alpn(struct reader extension, struct client_hello *hello)
+{
+    struct reader list = reader_vector(&extension, 2);
+    if (!reader_done(&extension) || reader_left(&list) == 0)
+        return false;
+    hello->alpn = list;
+    while (reader_left(&list) > 0) {
+        struct reader name = reader_vector(&list, 1);
+        if (reader_left(&name) == 0)
+            return false;
+    }
+    return reader_done(&list);
+}
+
+/* RFC 8446 4.2.11: as many binders as identities. */
+static bool parse_pre_shared_key(struct reader extension, struct client_hello *hello)
+{
+    struct reader identities = reader_vector(&extension, 2);
+    struct reader binders = reader_vector(&extension, 2);
+    if (!reader_done(&extension) || reader_left(&identities) == 0)
+        return false;
+    while (reader_left(&identities) > 0) {
+        struct reader identity = reader_vector(&identities, 2);
+        reader_take(&identities, PSK_AGE_BYTES);
+        struct reader binder = reader_vector(&binders, 1);
+        if (reader_left(&identity) == 0 || reader_left(&binder) < PSK_BINDER_MIN)
+            return false;
+    }
+    hello->offers_psk = true;
+    return reader_done(&identities) && reader_done(&binders);
 }
 
 static bool parse_extension(uint32_t type, struct reader extension, struct client_hello *hello)
 {
-    if (type == EXTENSION_SERVER_NAME)
+    switch (type) {
+    case EXTENSION_SERVER_NAME:
         return parse_server_name(extension, hello);
-    if (type == EXTENSION_SUPPORTED_VERSIONS)
-        return parse_supported_versions(extension, hello);
-    hello->has_ech |= type == EXTENSION_ECH;
-    return true;
+    case EXTENSION_SIGNATURE_ALGORITHMS:
+        return parse_list(extension, 2, &hello->schemes);
+    case EXTENSION_ALPN:
+        return parse_alpn(extension, hello);
+    case EXTENSION_PRE_SHARED_KEY:
+        return parse_pre_shared_key(extension, hello);
+    case EXTENSION_SUPPORTED_VERSIONS:
+        return parse_list(extension, 1, &hello->versions);
+    case EXTENSION_SESSION_TICKET:
+        hello->offers_ticket = reader_left(&extension) > 0;
+        return true;
+    case EXTENSION_ECH:
+        hello->has_ech = true;
+        return true;
+    default:
+        return true;
+    }
 }
 
 static bool parse_extensions(struct reader *body, struct client_hello *hello)
@@ -74,23 +121,25 @@ static bool parse_extensions(struct reader *body, struct client_hello *hello)
         struct reader extension = reader_vector(&extensions, 2);
         if (extensions.failed || !type_set_add(&seen, type)) /* RFC 8446 4.2: no type twice */
             return false;
-        if (!parse_extension(type, extension, hello))
+        if (hello->offers_psk || !parse_extension(type, extension, hello)) /* 4.2.11: the last */
             return false;
     }
+    hello->offers_tls13 = client_hello_list_holds(hello->versions, VERSION_TLS13);
     return reader_done(&extensions);
 }
 
 /* What stands before the extensions. */
-static bool parse_legacy_fields(struct reader *body)
+static bool parse_legacy_fields(struct reader *body, struct client_hello *hello)
 {
-    uint32_t major = reader_uint(body, 1);
-    reader_take(body, 1 + RANDOM_BYTES);
-    struct reader session_id = reader_vector(body, 1);
-    struct reader cipher_suites = reader_vector(body, 2);
+    hello->legacy_version = reader_uint(body, 2);
+    hello->random = reader_take(body, RANDOM_BYTES);
+    hello->session_id = reader_vector(body, 1);
+    hello->cipher_suites = reader_vector(body, 2);
     struct reader compression_methods = reader_vector(body, 1);
-    return !body->failed && major == LEGACY_MAJOR_VERSION &&
-           reader_left(&session_id) <= SESSION_ID_MAX && reader_left(&cipher_suites) > 0 &&
-           reader_left(&cipher_suites) % 2 == 0 && reader_left(&compression_methods) > 0;
+    return !body->failed && hello->legacy_version >> 8 == RECORD_MAJOR_VERSION &&
+           reader_left(&hello->session_id) <= SESSION_ID_MAX &&
+           reader_left(&hello->cipher_suites) > 0 && reader_left(&hello->cipher_suites) % 2 == 0 &&
+           reader_left(&compression_methods) > 0;
 }
 
 enum client_hello_status client_hello_parse(struct reader message, struct client_hello *ret_hello)
@@ -98,7 +147,8 @@ enum client_hello_status client_hello_parse(struct reader message, struct client
     struct client_hello hello = { 0 };
     uint32_t type = reader_uint(&message, 1);
     struct reader body = reader_vector(&message, 3);
-    if (type != HANDSHAKE_CLIENT_HELLO || !reader_done(&message) || !parse_legacy_fields(&body))
+    if (type != HANDSHAKE_CLIENT_HELLO || !reader_done(&message) ||
+        !parse_legacy_fields(&body, &hello))
         return CLIENT_HELLO_MALFORMED;
     /* RFC 5246 7.4.1.2: no extensions at all is well-formed */
     if (reader_left(&body) > 0 && !parse_extensions(&body, &hello))
@@ -107,6 +157,22 @@ enum client_hello_status client_hello_parse(struct reader message, struct client
         return CLIENT_HELLO_MALFORMED;
     *ret_hello = hello;
     return CLIENT_HELLO_OK;
+}
+
+bool client_hello_list_holds(struct reader list, uint32_t value)
+{
+    while (reader_left(&list) > 0) {
+        if (reader_uint(&list, 2) == value)
+            return true;
+    }
+    return false;
+}
+
+bool client_hello_offers_version(const struct client_hello *hello, uint32_t version)
+{
+    if (reader_left(&hello->versions) > 0)
+        return client_hello_list_holds(hello->versions, version);
+    return version <= VERSION_TLS12 && version <= hello->legacy_version;
 }
 
 enum reason client_hello_read_name(const struct client_hello *hello, struct host_name *ret_name)

@@ -117,6 +117,8 @@ struct gate *gate_new(const struct gate_parts *parts)
         .loop = parts->loop,
         .poller = parts->poller,
         .upstream = parts->upstream,
+        .checker = parts->checker,
+        .trust_store = parts->trust_store,
         .view = parts->view,
         .relays = relays,
         .limits = parts->limits,

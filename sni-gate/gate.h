@@ -8,10 +8,12 @@
 #include <uv.h>
 
 struct gate;
+struct certificate_checker;
 struct client_limits;
 struct gate_addresses;
 struct policy_view;
 struct poller;
+struct trust_store;
 struct upstream;
 
 /* What it works with; all borrowed, and to outlive the gate. */
@@ -19,6 +21,8 @@ struct gate_parts {
     uv_loop_t *loop;
     struct poller *poller;
     struct upstream *upstream;
+    struct certificate_checker *checker;
+    const struct trust_store *trust_store;
     struct policy_view *view;
     const struct gate_addresses
         *addresses;                   /* whose ranges give names their addresses; NULL: none */

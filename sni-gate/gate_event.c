@@ -8,3 +8,11 @@ const char *gate_end_word(enum gate_end end)
 #undef GATE_END_WORD
     return words[end];
 }
+
+const char *gate_proof_word(enum gate_proof proof)
+{
+#define GATE_PROOF_WORD(constant, word) [GATE_PROOF_##constant] = word,
+    static const char *const words[GATE_PROOF_COUNT] = { GATE_PROOF_LIST(GATE_PROOF_WORD) };
+#undef GATE_PROOF_WORD
+    return words[proof];
+}

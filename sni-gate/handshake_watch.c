@@ -2,7 +2,6 @@
 #include "sni-gate/handshake_watch.h"
 #include "net/socket.h"
 #include "sni-gate/client_hello.h"
-#include "sni-gate/server_opening.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { READ_BYTES = 16 * 1024 };
+enum { READ_BYTES = 16 * 1024, HELD_BYTES_MAX = 64 * 1024 };
 enum { READABLE = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR };
 
 static enum watch_outcome refuse(struct handshake_watch *watch, enum reason reason)
@@ -81,7 +80,8 @@ static enum watch_outcome send_up(struct handshake_watch *watch)
     if (up->sent == up->size)
         way_clear(up);
     size_t left = up->passable - up->sent;
-    if (left == 0 || !watch->can_write || watch->hello_sent < watch->hello->assembler.judged_size)
+    if (left == 0 || !watch->can_write || watch->is_held ||
+        watch->hello_sent < watch->hello->assembler.judged_size)
         return WATCH_GOES_ON;
     ssize_t sent = send_some(watch->server->descriptor, up->bytes + up->sent, left);
     if (sent < 0)
@@ -164,10 +164,12 @@ static enum watch_outcome take_up(struct handshake_watch *watch, const uint8_t *
 static bool wants_client(const struct handshake_watch *watch)
 {
     return (watch->up.events & READABLE) != 0 && watch->up.sent == watch->up.size &&
+           !watch->is_held && !watch->has_client_ended &&
            (watch->reads_second || !watch->filter.at_handshake);
 }
 
-/* After its end, or without TLS, no second hello can come: there is nothing more to watch for. */
+/* After its end, or without TLS, no second hello can come: there is nothing more to watch for, but
+ * for the server's proof. */
 static enum watch_outcome read_client(struct handshake_watch *watch)
 {
     uint8_t bytes[READ_BYTES];
@@ -176,29 +178,33 @@ static enum watch_outcome read_client(struct handshake_watch *watch)
         return WATCH_GOES_ON;
     if (size < 0 || (size == 0 && watch->reads_second))
         return WATCH_CLIENT_LOST;
+    watch->has_client_ended = size == 0;
     if (size == 0)
-        return WATCH_SEEN;
+        return watch->wants_proof ? WATCH_GOES_ON : WATCH_SEEN;
     enum watch_outcome outcome = take_up(watch, bytes, (size_t)size);
-    return outcome == WATCH_GOES_ON && watch->filter.is_not_tls ? WATCH_SEEN : outcome;
+    if (outcome != WATCH_GOES_ON || !watch->filter.is_not_tls)
+        return outcome;
+    return watch->wants_proof ? refuse(watch, REASON_NOT_TLS) : WATCH_SEEN;
 }
 
 /* From the server */
 
-/* The client gets the request for a second hello at once. What is kept is at most the beginning of
- * a record, for the next answer to be judged from there. */
+/* The client gets the request for a second hello at once. What is kept is what came behind it, for
+ * the next answer to be judged from there. */
 static enum watch_outcome pass_retry_on(struct handshake_watch *watch)
 {
     struct watch_way *down = &watch->down;
     if (watch->has_retried || watch->reads_second)
         return refuse(watch, REASON_UPSTREAM_MALFORMED); /* RFC 8446 4.1.4: only once */
-    ssize_t sent = send_some(watch->client->descriptor, down->bytes, down->size);
-    if (sent < 0 || (size_t)sent < down->size) /* far less than an idle socket takes */
+    size_t judged = server_flight_size(&watch->flight);
+    ssize_t sent = send_some(watch->client->descriptor, down->bytes, judged);
+    if (sent < 0 || (size_t)sent < judged) /* far less than an idle socket takes */
         return WATCH_CLIENT_LOST;
     down->passed += (size_t)sent;
     watch->has_relayed = true;
-    size_t whole = server_opening_whole_records(reader_over(down->bytes, down->size));
-    down->size = down->sent = down->size - whole;
-    memmove(down->bytes, down->bytes + whole, down->size);
+    down->size = down->sent = down->size - judged;
+    memmove(down->bytes, down->bytes + judged, down->size);
+    server_flight_restart(&watch->flight);
     watch->reads_second = true;
     hello_assembler_init(&watch->second);
     return WATCH_GOES_ON;
@@ -216,16 +222,43 @@ static enum watch_outcome begin_second(struct handshake_watch *watch)
     return feed_second(watch, up->bytes + up->size, waiting);
 }
 
+/* The server's last word: the client hears it, and nothing that may stand behind it. */
+static enum watch_outcome pass_alert_on(struct handshake_watch *watch)
+{
+    size_t size = server_flight_size(&watch->flight);
+    if (!watch->wants_proof)
+        return WATCH_SEEN;
+    ssize_t sent = send_some(watch->client->descriptor, watch->down.bytes, size);
+    if (sent < 0)
+        return WATCH_CLIENT_LOST;
+    watch->down.passed += (size_t)sent;
+    watch->has_relayed = true;
+    return refuse(watch, REASON_UPSTREAM_REFUSED);
+}
+
 static enum watch_outcome judge_down(struct handshake_watch *watch)
 {
-    switch (server_opening_judge(reader_over(watch->down.bytes, watch->down.size))) {
-    case SERVER_OPENING_INCOMPLETE:
+    switch (server_flight_read(&watch->flight, reader_over(watch->down.bytes, watch->down.size))) {
+    case SERVER_FLIGHT_INCOMPLETE:
         return WATCH_GOES_ON;
-    case SERVER_OPENING_ANSWER:
-        return WATCH_SEEN;
-    case SERVER_OPENING_RETRY:
+    case SERVER_FLIGHT_RETRY:
         return begin_second(watch);
-    case SERVER_OPENING_MALFORMED:
+    case SERVER_FLIGHT_ALERT:
+        return pass_alert_on(watch);
+    case SERVER_FLIGHT_HELLO:
+    case SERVER_FLIGHT_TLS13:
+    case SERVER_FLIGHT_RESUMED:
+    case SERVER_FLIGHT_PROVEN:
+        return WATCH_SEEN;
+    case SERVER_FLIGHT_NOT_TLS:
+        return watch->wants_proof ? refuse(watch, REASON_CERTIFICATE_ABSENT) : WATCH_SEEN;
+    case SERVER_FLIGHT_NO_CERTIFICATE:
+        return refuse(watch, REASON_CERTIFICATE_ABSENT);
+    case SERVER_FLIGHT_UNPROVEN:
+        return refuse(watch, REASON_CERTIFICATE_UNPROVEN);
+    case SERVER_FLIGHT_OUT_OF_MEMORY:
+        return refuse(watch, REASON_OUT_OF_RESOURCES);
+    case SERVER_FLIGHT_MALFORMED:
         break;
     }
     return refuse(watch, REASON_UPSTREAM_MALFORMED);
@@ -234,7 +267,9 @@ static enum watch_outcome judge_down(struct handshake_watch *watch)
 /* While the second hello is awaited, the server has nothing to say. */
 static bool wants_server(const struct handshake_watch *watch)
 {
-    return (watch->down.events & READABLE) != 0 && !watch->reads_second;
+    bool has_room =
+        !watch->is_held || (watch->down.size < HELD_BYTES_MAX && !watch->has_server_ended);
+    return (watch->down.events & READABLE) != 0 && !watch->reads_second && has_room;
 }
 
 static enum watch_outcome read_server(struct handshake_watch *watch)
@@ -243,11 +278,14 @@ static enum watch_outcome read_server(struct handshake_watch *watch)
     ssize_t size = receive_some(&watch->down, watch->server->descriptor, bytes);
     if (size < 0 && errno == EAGAIN)
         return WATCH_GOES_ON;
+    watch->has_server_ended = size == 0 && watch->down.size > 0;
+    if (watch->is_held && watch->has_server_ended)
+        return WATCH_GOES_ON;
     if (size <= 0)
         return WATCH_SERVER_LOST;
     if (!way_append(&watch->down, bytes, (size_t)size))
         return refuse(watch, REASON_OUT_OF_RESOURCES);
-    return judge_down(watch);
+    return watch->is_held ? WATCH_GOES_ON : judge_down(watch);
 }
 
 /* Both */
@@ -283,9 +321,12 @@ enum watch_outcome handshake_watch_start(struct handshake_watch *watch,
                                        .server = sides->server,
                                        .hello = hello,
                                        .can_write = true,
+                                       .is_held = sides->is_held,
+                                       .wants_proof = sides->wants_proof,
                                        .reason = REASON_UPSTREAM_MALFORMED };
     watch->up.events = sides->client_events;
     watch->down.events = sides->server_events;
+    server_flight_init(&watch->flight, sides->wants_proof ? &hello->hello : NULL);
     enum watch_outcome outcome =
         take_up(watch, first->raw + first->judged_size, first->raw_size - first->judged_size);
     return outcome == WATCH_GOES_ON ? run(watch) : outcome;
@@ -305,9 +346,21 @@ enum watch_outcome handshake_watch_server_ready(struct handshake_watch *watch, u
     return run(watch);
 }
 
+enum watch_outcome handshake_watch_let_go(struct handshake_watch *watch)
+{
+    watch->is_held = false;
+    enum watch_outcome outcome = watch->down.size > 0 ? judge_down(watch) : WATCH_GOES_ON;
+    return outcome == WATCH_GOES_ON ? run(watch) : outcome;
+}
+
+bool handshake_watch_can_leave_server(const struct handshake_watch *watch)
+{
+    return watch->up.passed == watch->hello_sent && !watch->has_relayed;
+}
+
 bool handshake_watch_can_start_over(const struct handshake_watch *watch)
 {
-    return watch->up.passed == watch->hello_sent && watch->down.size == 0 && !watch->has_relayed;
+    return handshake_watch_can_leave_server(watch) && watch->down.size == 0;
 }
 
 /* The rest of the hello, where the server answered before it had all of it, goes first. */
@@ -339,7 +392,12 @@ static struct relay_preface preface_of(struct watch_way *way)
 enum watch_outcome handshake_watch_start_over(struct handshake_watch *watch,
                                               const struct watch_sides *sides)
 {
+    way_clear(&watch->down);
+    server_flight_release(&watch->flight);
+    server_flight_init(&watch->flight, watch->wants_proof ? &watch->hello->hello : NULL);
     watch->server = sides->server;
+    watch->is_held = sides->is_held;
+    watch->has_server_ended = false;
     watch->up.events = sides->client_events;
     watch->down.events = sides->server_events;
     watch->hello_sent = 0;
@@ -366,4 +424,5 @@ void handshake_watch_release(struct handshake_watch *watch)
     way_clear(&watch->up);
     way_clear(&watch->down);
     hello_assembler_release(&watch->second);
+    server_flight_release(&watch->flight);
 }

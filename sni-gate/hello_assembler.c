@@ -5,16 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    RECORD_HEADER = 5,
-    RECORD_FRAGMENT_MAX = 1 << 14, /* RFC 8446 5.1 */
-    RECORD_CHANGE_CIPHER_SPEC = 20,
-    RECORD_APPLICATION_DATA = 23,
-    RECORD_HANDSHAKE = 22,
-    RECORD_MAJOR_VERSION = 3,
-    HANDSHAKE_CLIENT_HELLO = 1,
-    RAW_CAPACITY_FIRST = 512,
-};
+enum { RAW_CAPACITY_FIRST = 512 };
 
 void hello_assembler_init(struct hello_assembler *assembler)
 {
@@ -61,7 +52,7 @@ static enum hello_assembly judge_record_header(struct reader header, bool is_fir
     }
     if (major != RECORD_MAJOR_VERSION)
         return HELLO_MALFORMED;
-    if (count < RECORD_HEADER)
+    if (count < RECORD_HEADER_BYTES)
         return HELLO_INCOMPLETE;
     reader_take(&header, 1); /* the minor version means nothing (RFC 8446 5.1) */
     uint32_t length = reader_uint(&header, 2);
@@ -72,17 +63,17 @@ static enum hello_assembly judge_record_header(struct reader header, bool is_fir
 static enum hello_assembly judge_message_header(struct hello_assembler *assembler,
                                                 struct reader fragment)
 {
-    while (assembler->message_seen < HELLO_HANDSHAKE_HEADER && reader_left(&fragment) > 0)
+    while (assembler->message_seen < HANDSHAKE_HEADER_BYTES && reader_left(&fragment) > 0)
         assembler->header[assembler->message_seen++] = (uint8_t)reader_uint(&fragment, 1);
     assembler->message_seen += reader_left(&fragment);
     if (assembler->header[0] != HANDSHAKE_CLIENT_HELLO)
         return HELLO_MALFORMED;
-    if (assembler->message_seen < HELLO_HANDSHAKE_HEADER)
+    if (assembler->message_seen < HANDSHAKE_HEADER_BYTES)
         return HELLO_INCOMPLETE;
-    struct reader header = reader_over(assembler->header, HELLO_HANDSHAKE_HEADER);
+    struct reader header = reader_over(assembler->header, HANDSHAKE_HEADER_BYTES);
     reader_take(&header, 1);
-    assembler->message_size = HELLO_HANDSHAKE_HEADER + reader_uint(&header, 3);
-    if (assembler->message_size > HELLO_RAW_MAX - RECORD_HEADER)
+    assembler->message_size = HANDSHAKE_HEADER_BYTES + reader_uint(&header, 3);
+    if (assembler->message_size > HELLO_RAW_MAX - RECORD_HEADER_BYTES)
         return HELLO_TOO_LARGE;
     if (assembler->message_seen > assembler->message_size)
         return HELLO_MALFORMED;
@@ -95,16 +86,17 @@ static enum hello_assembly judge_record(struct hello_assembler *assembler)
 {
     struct reader raw = reader_over(assembler->raw + assembler->judged_size,
                                     assembler->raw_size - assembler->judged_size);
-    size_t count = reader_left(&raw) < RECORD_HEADER ? reader_left(&raw) : RECORD_HEADER;
+    size_t count =
+        reader_left(&raw) < RECORD_HEADER_BYTES ? reader_left(&raw) : RECORD_HEADER_BYTES;
     enum hello_assembly status =
         judge_record_header(reader_over(raw.at, count), assembler->judged_size == 0);
     if (status != HELLO_COMPLETE)
         return status;
-    reader_take(&raw, RECORD_HEADER - 2);
+    reader_take(&raw, RECORD_HEADER_BYTES - 2);
     struct reader fragment = reader_vector(&raw, 2);
     if (raw.failed)
         return HELLO_INCOMPLETE;
-    assembler->judged_size += RECORD_HEADER + reader_left(&fragment);
+    assembler->judged_size += RECORD_HEADER_BYTES + reader_left(&fragment);
     return judge_message_header(assembler, fragment);
 }
 
@@ -112,7 +104,7 @@ static enum hello_assembly judge_record(struct hello_assembler *assembler)
  * is. */
 static enum hello_assembly join(struct hello_assembler *assembler)
 {
-    if (assembler->judged_size == RECORD_HEADER + assembler->message_size)
+    if (assembler->judged_size == RECORD_HEADER_BYTES + assembler->message_size)
         return HELLO_COMPLETE;
     assembler->joined = malloc(assembler->message_size);
     if (assembler->joined == NULL)
@@ -120,7 +112,7 @@ static enum hello_assembly join(struct hello_assembler *assembler)
     struct reader raw = reader_over(assembler->raw, assembler->judged_size);
     uint8_t *to = assembler->joined;
     while (reader_left(&raw) > 0) {
-        reader_take(&raw, RECORD_HEADER - 2);
+        reader_take(&raw, RECORD_HEADER_BYTES - 2);
         struct reader fragment = reader_vector(&raw, 2);
         size_t size = reader_left(&fragment);
         memcpy(to, fragment.at, size);
@@ -157,7 +149,7 @@ struct reader hello_assembler_message(const struct hello_assembler *assembler)
 {
     assert(assembler->status == HELLO_COMPLETE);
     const uint8_t *message =
-        assembler->joined != NULL ? assembler->joined : assembler->raw + RECORD_HEADER;
+        assembler->joined != NULL ? assembler->joined : assembler->raw + RECORD_HEADER_BYTES;
     return reader_over(message, assembler->message_size);
 }
 

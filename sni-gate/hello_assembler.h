@@ -6,8 +6,9 @@
  * 8446 5.1). */
 #pragma once
 #include "base/reader.h"
+#include "sni-gate/tls_record.h"
 
-enum { HELLO_RAW_MAX = 64 * 1024, HELLO_HANDSHAKE_HEADER = 4 };
+enum { HELLO_RAW_MAX = 64 * 1024 };
 
 /* Zero refuses. Each but HELLO_INCOMPLETE is final. */
 enum hello_assembly {
@@ -24,7 +25,7 @@ struct hello_assembler {
     uint8_t *raw; /* owned: every byte so far */
     size_t raw_size, raw_capacity;
     size_t judged_size; /* of the records at the front that are complete and sound */
-    uint8_t header[HELLO_HANDSHAKE_HEADER];
+    uint8_t header[HANDSHAKE_HEADER_BYTES];
     size_t message_seen; /* handshake bytes in those records */
     size_t message_size; /* with its header; 0: not yet known */
     uint8_t *joined;     /* owned: the message, where it came in several records; else NULL */

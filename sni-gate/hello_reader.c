@@ -1,7 +1,6 @@
 /* sni-gate/hello_reader.c - from a client's socket to the name that its ClientHello asks for. */
 #include "sni-gate/hello_reader.h"
 #include "net/socket.h"
-#include "sni-gate/client_hello.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -22,13 +21,12 @@ static enum hello_outcome refuse(struct hello_reader *reader, enum reason reason
 
 static enum hello_outcome judge_hello(struct hello_reader *reader)
 {
-    struct client_hello hello;
     struct reader message = hello_assembler_message(&reader->assembler);
-    if (client_hello_parse(message, &hello) != CLIENT_HELLO_OK)
+    if (client_hello_parse(message, &reader->hello) != CLIENT_HELLO_OK)
         return refuse(reader, REASON_MALFORMED_HELLO);
-    reader->offers_tls13 = hello.offers_tls13;
-    reader->has_ech = hello.has_ech;
-    enum reason reason = client_hello_read_name(&hello, &reader->name);
+    reader->offers_tls13 = reader->hello.offers_tls13;
+    reader->has_ech = reader->hello.has_ech;
+    enum reason reason = client_hello_read_name(&reader->hello, &reader->name);
     reader->has_name = reason == REASON_ALLOWED;
     return reader->has_name ? HELLO_NAMED : refuse(reader, reason);
 }

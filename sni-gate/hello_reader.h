@@ -3,6 +3,7 @@
 #pragma once
 #include "policy/host_name.h"
 #include "policy/verdict.h"
+#include "sni-gate/client_hello.h"
 #include "sni-gate/hello_assembler.h"
 
 /* Zero refuses. */
@@ -21,6 +22,7 @@ struct hello_reader {
     bool may_have_more; /* the socket may hold what follows the hello */
     bool has_name;
     struct host_name name;
+    struct client_hello hello; /* of HELLO_NAMED; borrows from the assembler */
 };
 
 void hello_reader_init(struct hello_reader *reader);

@@ -1,9 +1,6 @@
 /* sni-gate/record_filter.c - which of a client's bytes may go to the server before it answered. */
 #include "sni-gate/record_filter.h"
 
-enum { RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_HANDSHAKE = 22, RECORD_APPLICATION_DATA = 23 };
-enum { RECORD_MAJOR_VERSION = 3 };
-
 /* After one more byte of the header. */
 static void judge_header(struct record_filter *filter)
 {

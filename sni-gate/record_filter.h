@@ -3,11 +3,11 @@
  * Early data (RFC 8446 4.2.10) may, and so may whatever else is no handshake message. A handshake
  * record may not: if the server asks for a second ClientHello, that must be read first. Pure. */
 #pragma once
+#include "sni-gate/tls_record.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum { RECORD_HEADER_BYTES = 5 };
 
 /* All zero at the start of a record. */
 struct record_filter {

@@ -16,8 +16,9 @@ enum session_event {
     NAME_ALLOWED,
     ADDRESSES_FOUND,
     CONNECTED,
+    SERVER_CHECKED, /* or it is to be watched meanwhile */
     SERVER_ANSWERED,
-    SERVER_LOST, /* before it said anything: another may be tried */
+    SERVER_LOST, /* before anything of it went on: another may be tried */
     REFUSED,     /* `verdict` says why */
     ENDED,       /* `end` says how */
     SESSION_EVENTS,
@@ -27,6 +28,7 @@ static void watch_client(struct session *session);
 static void await_hello(struct session *session);
 static void look_up_server(struct session *session);
 static void connect_to_server(struct session *session);
+static void check_server(struct session *session);
 static void watch_handshake(struct session *session);
 static void connect_to_next_server(struct session *session);
 static void relay_both_ways(struct session *session);
@@ -78,7 +80,14 @@ static const struct {
                      .late = REASON_UPSTREAM_CONNECT_FAILED,
                      .enter = connect_to_server,
                      .client_ready = notice_client_loss,
-                     .next = { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
+                     .next = { [CONNECTED] = CHECKING, [REFUSED] = REFUSING } },
+    [CHECKING] = { .deadline_s = connect_s,
+                   .late = REASON_PROBE_FAILED,
+                   .enter = check_server,
+                   .client_ready = notice_client_loss,
+                   .next = { [SERVER_CHECKED] = WATCHING,
+                             [SERVER_LOST] = RECONNECTING,
+                             [REFUSED] = REFUSING } },
     [WATCHING] = { .deadline_s = answer_s,
                    .late = REASON_UPSTREAM_SILENT,
                    .enter = watch_handshake,
@@ -90,7 +99,7 @@ static const struct {
                        .late = REASON_UPSTREAM_CLOSED,
                        .enter = connect_to_next_server,
                        .client_ready = notice_client_loss,
-                       .next = { [CONNECTED] = WATCHING, [REFUSED] = REFUSING } },
+                       .next = { [CONNECTED] = CHECKING, [REFUSED] = REFUSING } },
     [RELAYING] = { .enter = relay_both_ways, .client_ready = relay_client_ready },
     [REFUSING] = { .deadline_ms = SESSION_REFUSE_MS,
                    .enter = session_send_alert,
@@ -271,6 +280,8 @@ static void decide(struct session *session)
         check_ech(session, policy);
     if (session->verdict.decision == DECISION_ALLOW)
         take_connect_to(session, policy);
+    session_demand(session,
+                   policy_requirement(policy, &session->opening->hello.name, &session->verdict));
     session_step(session, session->verdict.decision == DECISION_ALLOW ? NAME_ALLOWED : REFUSED);
 }
 
@@ -335,7 +346,68 @@ static void connect_to_server(struct session *session)
     upstream_connect(&opening->request, port, on_connected);
 }
 
+/* CHECKING, and WATCHING until the verdict is in */
+
+/* Its bytes wait in the socket. */
+static void note_server_ready(struct socket_watch *server, uint32_t events)
+{
+    upstream_request_of_server(server)->server_events |= events;
+}
+
+static void leave_server(struct session *session, enum reason reason)
+{
+    session->opening->lost_reason = reason;
+    session_step(session, SERVER_LOST);
+}
+
+static void act_on_watch(struct session *session, enum watch_outcome outcome);
+
+static void act_on_verdict(struct session *session, const struct check_outcome *outcome)
+{
+    session_keep_outcome(session, outcome);
+    if (outcome->reason != REASON_ALLOWED && session_may_leave_server(session, outcome->reason))
+        leave_server(session, outcome->reason);
+    else if (outcome->reason != REASON_ALLOWED)
+        refuse(session, outcome->reason);
+    else if (session->state == CHECKING)
+        session_step(session, SERVER_CHECKED);
+    else
+        act_on_watch(session, handshake_watch_let_go(&session->opening->watch));
+}
+
+static void on_verdict(struct check_wait *wait, const struct check_outcome *outcome)
+{
+    act_on_verdict(
+        ((struct session_opening *)((char *)wait - offsetof(struct session_opening, check)))
+            ->session,
+        outcome);
+}
+
+/* Unless the setting says otherwise, the client's handshake goes on meanwhile. */
+static void check_server(struct session *session)
+{
+    struct check_outcome outcome;
+    const struct policy *policy = policy_view_get(session->context->view);
+    session->opening->request.server->on_ready = note_server_ready;
+    if (!session_demands_check(session))
+        session_step(session, SERVER_CHECKED);
+    else if (session_ask_for_verdict(session, on_verdict, &outcome))
+        act_on_verdict(session, &outcome);
+    else if (policy_settings(policy)->cold_start == COLD_START_PARALLEL)
+        session_step(session, SERVER_CHECKED);
+}
+
 /* WATCHING */
+
+static void act_on_flight(struct session *session, enum reason reason)
+{
+    if (reason == REASON_ALLOWED)
+        session_step(session, SERVER_ANSWERED);
+    else if (session_may_leave_server(session, reason))
+        leave_server(session, reason);
+    else
+        refuse(session, reason);
+}
 
 static void act_on_watch(struct session *session, enum watch_outcome outcome)
 {
@@ -343,7 +415,7 @@ static void act_on_watch(struct session *session, enum watch_outcome outcome)
     case WATCH_GOES_ON:
         break;
     case WATCH_SEEN:
-        session_step(session, SERVER_ANSWERED);
+        act_on_flight(session, session_judge_flight(session));
         break;
     case WATCH_CLIENT_LOST:
         session_end(session, GATE_END_CLIENT_RESET);
@@ -352,7 +424,7 @@ static void act_on_watch(struct session *session, enum watch_outcome outcome)
         if (session->opening->watch.has_relayed)
             session_end(session, GATE_END_SERVER_RESET);
         else if (handshake_watch_can_start_over(&session->opening->watch))
-            session_step(session, SERVER_LOST);
+            leave_server(session, REASON_UPSTREAM_CLOSED);
         else
             refuse(session, REASON_UPSTREAM_CLOSED);
         break;
@@ -376,8 +448,9 @@ static void watch_server_ready(struct socket_watch *server, uint32_t events)
 static void watch_handshake(struct session *session)
 {
     struct session_opening *opening = session->opening;
-    const struct watch_sides sides = { &session->client, opening->request.server,
-                                       opening->client_events, opening->request.server_events };
+    const struct watch_sides sides = { &session->client,       opening->request.server,
+                                       opening->client_events, opening->request.server_events,
+                                       opening->is_checking,   session_demands_check(session) };
     bool is_first = opening->watch.client == NULL;
     opening->request.server->on_ready = watch_server_ready;
     act_on_watch(session, is_first ? handshake_watch_start(&opening->watch, &sides, &opening->hello)
@@ -388,15 +461,19 @@ static void watch_handshake(struct session *session)
 
 static void on_reconnected(struct upstream_request *request, enum reason reason)
 {
+    struct session *session = session_of_request(request);
     bool is_last = reason == REASON_UPSTREAM_CONNECT_FAILED;
-    go_on_or_refuse(session_of_request(request), is_last ? REASON_UPSTREAM_CLOSED : reason,
-                    CONNECTED);
+    go_on_or_refuse(session, is_last ? session->opening->lost_reason : reason, CONNECTED);
 }
 
 static void connect_to_next_server(struct session *session)
 {
-    session->opening->client_events = session->opening->watch.up.events;
-    upstream_connect_next(&session->opening->request, on_reconnected);
+    struct session_opening *opening = session->opening;
+    bool has_failed = opening->lost_reason == REASON_UPSTREAM_CLOSED;
+    if (opening->watch.client != NULL)
+        opening->client_events = opening->watch.up.events;
+    session_stop_checking(session);
+    upstream_connect_next(&opening->request, has_failed, on_reconnected);
 }
 
 /* RELAYING */

@@ -1,7 +1,8 @@
 /* sni-gate/session.h - one connection, from accept to close.
  *
- *     reading hello -> resolving -> connecting -> watching -> relaying
- *            \____________\____________\____________\____________\___ refusing -> closing
+ *     reading hello -> resolving -> connecting -> checking -> watching -> relaying
+ *            \____________\____________\____________\____________\____________\___ refusing ->
+ * closing
  *
  * (relaying closes at once: nothing is forged once the server may have spoken). Nothing is dialled
  * before the policy has allowed name and port. A session keeps the verdict and a copy of the name,
@@ -27,6 +28,8 @@ enum {
     SESSION_REJUDGED_PER_TURN = 1000,
 };
 
+struct certificate_checker;
+struct trust_store;
 struct session;
 LIST_HEAD(session_list, session);
 TAILQ_HEAD(session_queue, session);
@@ -39,6 +42,8 @@ struct session_context {
     struct policy_view *view;
     struct relay_pool *relays;
     struct client_limits *limits; /* NULL: none; shared with other workers */
+    struct certificate_checker *checker;
+    const struct trust_store *trust_store;
     struct gate_sink sink;
     struct address_check address_check;
     struct session_list live;           /* not yet told to the sink */

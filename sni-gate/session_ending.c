@@ -33,6 +33,7 @@ void session_send_alert(struct session *session)
 {
     uint8_t record[ALERT_RECORD_BYTES];
     size_t size = 0;
+    session_stop_checking(session);
     upstream_request_cancel(&session->opening->request);
     if (session->opening->hello.assembler.raw_size > 0 && may_be_told(session))
         size = alert_write(session->verdict.reason, session->opening->hello.offers_tls13, record);
@@ -77,6 +78,9 @@ static void tell_sink(const struct session *session)
         .server = session->route.server,
         .server_fitness = session->route.fitness,
         .has_stale_addresses = session->route.has_stale_addresses,
+        .requirement = session->requirement,
+        .finding = session->finding,
+        .proof = session->proof,
         .bytes_up = session->bytes_up + session->relay.up.bytes,
         .bytes_down = session->bytes_down + session->relay.down.bytes,
         .duration_ms = clock_monotonic_ms() - session->started_ms,
@@ -120,6 +124,8 @@ void session_close(struct session *session)
         session_leave_opening(session);
     }
     tell_sink(session);
+    requirement_unref(session->requirement);
+    certificate_finding_unref(session->finding);
     free(session->name);
     free(session);
 }

@@ -5,6 +5,7 @@
 #include "sni-gate/handshake_watch.h"
 #include "sni-gate/hello_reader.h"
 #include "sni-gate/session.h"
+#include "upstream/certificate_checks.h"
 #include "upstream/upstream.h"
 
 enum session_state {
@@ -13,6 +14,7 @@ enum session_state {
     READING_HELLO,
     RESOLVING,
     CONNECTING,
+    CHECKING,
     WATCHING,
     RECONNECTING,
     RELAYING,
@@ -28,6 +30,10 @@ struct session_opening {
     struct hello_reader hello;
     struct connect_to *connect_to; /* owned, until it is dialled; NULL: the name itself */
     struct upstream_request request;
+    struct hello_class class; /* of a hello whose server is checked */
+    struct check_wait check;  /* of the server's certificate */
+    bool is_checking;
+    enum reason lost_reason; /* why the last server was left */
     struct handshake_watch watch;
     uint32_t client_events; /* epoll's, since the hello was read */
     size_t drained_bytes;
@@ -48,7 +54,10 @@ struct session {
     enum gate_end end;
     struct session_arrival arrival;
     struct arrival_address arrived_at;
-    struct verdict verdict; /* denies at first, and again if the server can't be reached */
+    struct verdict verdict;          /* denies at first, and again if the server can't be reached */
+    struct requirement *requirement; /* counted: of the rule that allowed it */
+    struct certificate_finding *finding; /* counted; NULL: none yet, or no certificate was seen */
+    enum gate_proof proof;
     int64_t started_ms;
     bool has_ech;
     bool is_counted; /* its client has one more by it */
@@ -68,6 +77,30 @@ struct session {
 
 /* A beginning for `session`, which owns it; NULL when out of memory. */
 struct session_opening *session_opening_new(struct session *session);
+/* session_checking.c */
+
+typedef void (*verdict_fn)(struct check_wait *wait, const struct check_outcome *outcome);
+
+/* Sets what is demanded of the server, by the rule that allowed the name. */
+void session_demand(struct session *session, struct requirement *requirement);
+/* Does the rule demand a check of the server's certificate? */
+bool session_demands_check(const struct session *session);
+/* Asks for the verdict on the server that is connected. True: known, `*ret_outcome` is set. False:
+ * `on_outcome` is called once, later. */
+bool session_ask_for_verdict(struct session *session, verdict_fn on_outcome,
+                             struct check_outcome *ret_outcome);
+/* Keeps what was found, for the log and for when the policy changes. Takes over the outcome's
+ * reference. */
+void session_keep_outcome(struct session *session, const struct check_outcome *outcome);
+/* Judges what the handshake itself has shown of the server. REASON_ALLOWED, or why not. */
+enum reason session_judge_flight(struct session *session);
+/* No verdict is awaited any more. */
+void session_stop_checking(struct session *session);
+/* May another address of the name be tried after this verdict? */
+bool session_may_leave_server(const struct session *session, enum reason reason);
+/* Is what was checked enough for `demanded`, of a rule of this moment? */
+bool session_meets(const struct session *session, const struct requirement *demanded);
+
 /* Keeps the name where it can be found without the opening. False when out of memory. */
 bool session_keep_name(struct session *session);
 /* Keeps of the opening what is told at the end, and gives the rest back. */

@@ -53,6 +53,7 @@ void session_leave_opening(struct session *session)
                                              opening->request.is_stale };
     session->bytes_up = opening->watch.up.passed;
     session->bytes_down = opening->watch.down.passed;
+    session_stop_checking(session);
     handshake_watch_release(&opening->watch);
     hello_assembler_release(&opening->hello.assembler);
     free(opening->connect_to);

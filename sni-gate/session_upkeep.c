@@ -123,6 +123,16 @@ static bool may_keep_server(const struct session *session, const struct connect_
     return upstream_may_dial(session->context->upstream, &session->route.server, typed);
 }
 
+/* What is not checked yet will be, by the rule that allowed it then; so that must demand as much.
+ */
+static bool is_checked_enough(const struct session *session, const struct requirement *demanded)
+{
+    bool is_settled = session->state == RELAYING ||
+                      (session->state == WATCHING && !session->opening->is_checking);
+    return is_settled ? session_meets(session, demanded)
+                      : requirement_equal(session->requirement, demanded);
+}
+
 /* What is being decided just now, or was denied, needs no second judgement. */
 static bool is_still_allowed(const struct session *session, const struct policy *policy)
 {
@@ -138,7 +148,8 @@ static bool is_still_allowed(const struct session *session, const struct policy 
         return false;
     if (!policy_connect_to(policy, &name, &verdict, &elsewhere))
         elsewhere.kind = CONNECT_TO_NAME;
-    return may_keep_server(session, &elsewhere);
+    return may_keep_server(session, &elsewhere) &&
+           is_checked_enough(session, policy_requirement(policy, &name, &verdict));
 }
 
 void sessions_rejudge_begin(struct session_context *context)

@@ -25,12 +25,20 @@ struct certificate_summary {
                                                                              ASCII, cut */
 };
 
+/* SHA-256 of a certificate as it was sent. */
+struct certificate_fingerprint {
+    uint8_t sha256[32];
+};
+
 struct certificate_finding {
     atomic_uint references;
+    struct certificate_fingerprint fingerprint; /* of the server's own; zeros: there was none */
     enum certificate_status status;
-    bool is_validated;   /* `chain` was built from the leaf to its trust anchor, and every signature
-                            in it holds; else it is what the server presented */
-    int64_t not_after_s; /* the earliest of the chain; Unix seconds */
+    bool is_validated; /* `chain` was built from the leaf to its trust anchor, and every signature
+                          in it holds; else it is what the server presented */
+    int64_t
+        not_after_s; /* the earliest of the chain; Unix seconds. INT64_MAX where dates do not
+                        count: a pin names the server's own certificate, and `chain` is it alone */
     uint32_t count;
     struct certificate_summary chain[CERTIFICATE_CHAIN_MAX]; /* the server's own first */
     char detail[CERTIFICATE_NAME_BYTES]; /* what the library says is wrong; "" where all is well */

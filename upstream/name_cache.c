@@ -22,9 +22,10 @@ struct name_record {
     int64_t expires_ms;      /* of `status`; in the past: there was no reply yet */
     int64_t retry_ms;        /* after a failure: not asked again before */
     uint32_t address_count;
-    uint32_t turn;                /* which address comes first next time */
-    struct ip_address *addresses; /* owned */
-    struct dns_lookup *query;     /* in flight; else NULL */
+    uint32_t turn;                   /* which address comes first next time */
+    struct ip_address *addresses;    /* owned */
+    struct recent_addresses *recent; /* owned; NULL: its addresses never changed */
+    struct dns_lookup *query;        /* in flight; else NULL */
     struct name_waiters waiters;
 };
 
@@ -78,6 +79,7 @@ static void remove_entry(struct name_entry *entry)
     for (int i = 0; i < FAMILIES; i++) {
         dns_lookup_cancel(entry->records[i].query);
         free(entry->records[i].addresses);
+        free(entry->records[i].recent);
     }
     LIST_REMOVE(entry, bucket);
     TAILQ_REMOVE(&entry->cache->by_use, entry, use);
@@ -163,6 +165,14 @@ static struct name_answer failed_answer(uint8_t family)
     return (struct name_answer){ .family = family, .status = NAME_FAILED };
 }
 
+static void add_recent(const struct name_record *record, struct name_answer *answer)
+{
+    if (record->recent != NULL && record->address_count > 0)
+        answer->recent_count =
+            recent_addresses_get(record->recent, record->entry->cache->now_ms(), record->addresses,
+                                 record->address_count, answer->recent);
+}
+
 /* By what is known; addresses that are too old are the caller's to leave out. */
 static struct name_answer answer_of(struct name_record *record, bool is_stale)
 {
@@ -175,6 +185,8 @@ static struct name_answer answer_of(struct name_record *record, bool is_stale)
     record->turn++;
     if (is_stale)
         count(record->entry->cache, NAME_CACHE_STALE);
+    else
+        add_recent(record, &answer);
     return answer;
 }
 
@@ -246,6 +258,18 @@ static void keep_failure(struct name_record *record, int64_t now_ms)
     record->retry_ms = now_ms + wait_s * 1000;
 }
 
+/* The addresses are about to be replaced. For want of memory they are forgotten. */
+static void keep_recent(struct name_record *record, int64_t now_ms)
+{
+    if (record->recent == NULL && record->address_count > 0)
+        record->recent = calloc(1, sizeof(*record->recent));
+    if (record->recent == NULL)
+        return;
+    for (uint32_t i = 0; i < record->address_count; i++)
+        recent_addresses_note(record->recent, &record->addresses[i],
+                              record->expires_ms < now_ms ? record->expires_ms : now_ms);
+}
+
 static void keep_reply(struct name_record *record, const struct dns_lookup_result *reply,
                        int64_t now_ms)
 {
@@ -257,6 +281,7 @@ static void keep_reply(struct name_record *record, const struct dns_lookup_resul
     }
     if (addresses != NULL)
         memcpy(addresses, reply->address, size);
+    keep_recent(record, now_ms);
     free(record->addresses);
     record->addresses = addresses;
     record->address_count = reply->address_count;

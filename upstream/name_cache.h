@@ -5,6 +5,7 @@
  * bounded time (RFC 8767). Everything here belongs to one worker's loop. */
 #pragma once
 #include "net/dns_channel.h"
+#include "upstream/recent_addresses.h"
 
 #include <stddef.h>
 #include <sys/queue.h>
@@ -44,6 +45,8 @@ struct name_answer {
     bool is_stale;
     struct ip_address address[DNS_REPLY_ADDRESSES_MAX]; /* another first each time */
     uint32_t address_count;                             /* 0 unless NAME_HAS_ADDRESSES */
+    struct ip_address recent[RECENT_ADDRESSES_MAX];     /* that it had lately, and has no more */
+    uint32_t recent_count; /* 0 unless it has others, by a reply that is in force */
 };
 
 /* Called once for each family, perhaps from within name_cache_look_up(). `lookup` has counted the

@@ -83,6 +83,9 @@ static void add_candidates(struct upstream_request *request, const struct name_a
     for (uint32_t i = 0; i < answer->address_count; i++)
         request->candidates[request->candidate_count++] =
             (struct upstream_candidate){ .address = answer->address[i] };
+    for (uint32_t i = 0; request->rank != NULL && i < answer->recent_count; i++)
+        request->candidates[request->candidate_count++] =
+            (struct upstream_candidate){ .address = answer->recent[i], .is_recent = true };
 }
 
 static bool is_attempting(const struct upstream_request *request)
@@ -145,22 +148,43 @@ static struct endpoint endpoint_of(const struct upstream_request *request,
     return (struct endpoint){ candidate->address, request->port };
 }
 
-/* The candidate whose turn is next: first those that were reached, then of the family whose turn it
- * is. NULL when none is left. */
+static enum board_rank rank_of(struct upstream_request *request,
+                               struct upstream_candidate *candidate)
+{
+    const struct endpoint endpoint = endpoint_of(request, candidate);
+    if (request->rank == NULL)
+        return BOARD_RANK_UNKNOWN;
+    if (!candidate->is_ranked)
+        candidate->rank = request->rank(request, &endpoint);
+    candidate->is_ranked = true;
+    return candidate->rank;
+}
+
+/* What failed a moment ago comes last; then it counts what is known of the certificate, then what
+ * failed a while ago, then the family. */
+static unsigned cost_of(struct upstream_request *request, struct upstream_candidate *candidate,
+                        uint8_t family)
+{
+    const struct endpoint endpoint = endpoint_of(request, candidate);
+    enum address_rank memory = address_memory_rank(request->upstream->memory, &endpoint);
+    return (memory == ADDRESS_RANK_BAD ? 16u : 0u) + 4u * rank_of(request, candidate) +
+           (memory == ADDRESS_RANK_DOUBTFUL ? 2u : 0u) +
+           (candidate->address.family != family ? 1u : 0u);
+}
+
+/* The candidate whose turn is next. NULL when none is left. */
 static struct upstream_candidate *pick_candidate(struct upstream_request *request)
 {
-    const struct address_memory *memory = request->upstream->memory;
     struct upstream_candidate *best = NULL;
     unsigned best_cost = 0;
-    uint8_t family =
-        request->next_family != 0 ? request->next_family : address_memory_family(memory);
+    uint8_t family = request->next_family != 0 ? request->next_family
+                                               : address_memory_family(request->upstream->memory);
     for (uint32_t i = 0; i < request->candidate_count; i++) {
         struct upstream_candidate *candidate = &request->candidates[i];
-        if (candidate->is_tried)
+        if (candidate->is_tried ||
+            (candidate->is_recent && rank_of(request, candidate) != BOARD_RANK_GOOD))
             continue;
-        struct endpoint endpoint = endpoint_of(request, candidate);
-        unsigned cost = 2u * address_memory_rank(memory, &endpoint) +
-                        (candidate->address.family != family ? 1u : 0u);
+        unsigned cost = cost_of(request, candidate, family);
         if (best == NULL || cost < best_cost) {
             best = candidate;
             best_cost = cost;
@@ -370,10 +394,10 @@ void upstream_connect(struct upstream_request *request, uint16_t port, upstream_
     start_connecting(request, on_done);
 }
 
-void upstream_connect_next(struct upstream_request *request, upstream_fn on_done)
+void upstream_connect_next(struct upstream_request *request, bool has_failed, upstream_fn on_done)
 {
     assert(request->server != NULL);
-    drop_attempt(attempt_of_watch(request->server), 0);
+    drop_attempt(attempt_of_watch(request->server), has_failed ? 0 : INT64_MAX);
     request->server = NULL;
     start_connecting(request, on_done);
 }

@@ -3,14 +3,16 @@
  * no part. Everything here belongs to one worker's loop.
  *
  * Addresses are not sorted as RFC 6724 has it: that would cost a socket for each, to see which
- * address of this machine's would be used. Those that could not be reached lately come last;
- * families alternate, IPv6 first unless it fails of late. */
+ * address of this machine's would be used. Those that could not be reached lately come last, those
+ * whose certificate is known to be good first; families alternate, IPv6 first unless it fails of
+ * late. */
 #pragma once
 #include "base/address.h"
 #include "net/poller.h"
 #include "policy/verdict.h"
 #include "upstream/address_memory.h"
 #include "upstream/address_rule.h"
+#include "upstream/certificate_board.h"
 #include "upstream/name_cache.h"
 
 #include <uv.h>
@@ -25,7 +27,7 @@ enum {
     UPSTREAM_ATTEMPT_MS = 2000, /* an address may take so long where others wait for their turn; the
                                    last one has until the caller cancels */
     UPSTREAM_ATTEMPTS_MAX = 4,  /* under way at a time */
-    UPSTREAM_ADDRESSES_MAX = 2 * DNS_REPLY_ADDRESSES_MAX,
+    UPSTREAM_ADDRESSES_MAX = 2 * (DNS_REPLY_ADDRESSES_MAX + RECENT_ADDRESSES_MAX),
 };
 
 /* What the requests of one worker share; borrows everything. */
@@ -48,9 +50,16 @@ struct upstream_request;
  * called from within the function that started the step, never after upstream_request_cancel(). */
 typedef void (*upstream_fn)(struct upstream_request *request, enum reason reason);
 
+/* What is known of the certificate at an address of a request's. */
+typedef enum board_rank (*upstream_rank_fn)(const struct upstream_request *request,
+                                            const struct endpoint *endpoint);
+
 struct upstream_candidate {
     struct ip_address address;
-    bool is_tried; /* dialled, or refused */
+    bool is_tried;  /* dialled, or refused */
+    bool is_recent; /* the name has it no more: only dialled where its certificate is good */
+    bool is_ranked;
+    enum board_rank rank;
 };
 
 /* An address that is being dialled, or is connected. */
@@ -68,6 +77,7 @@ enum upstream_step { UPSTREAM_IDLE = 0, UPSTREAM_ASKING, UPSTREAM_LOOKING_UP, UP
 struct upstream_request {
     struct upstream *upstream;
     upstream_fn on_done;
+    upstream_rank_fn rank; /* the owner's, set after init; NULL: nothing is known of any */
     enum upstream_step step;
     struct name_lookup lookup; /* goes on while connecting: its addresses are tried as they come */
     bool is_stale;             /* the addresses are: the upstream DNS fails */
@@ -103,10 +113,11 @@ void upstream_take_address(struct upstream_request *request, const struct ip_add
  * connected socket, watched still; the caller sets its on_ready. */
 void upstream_connect(struct upstream_request *request, uint16_t port, upstream_fn on_done);
 
-/* After the connected server failed before it sent a byte: closes `server`, remembers its address
- * as one that failed, and connects to another, as upstream_connect() does. An address that lost the
- * race is tried once more. REASON_UPSTREAM_CONNECT_FAILED when none is left. */
-void upstream_connect_next(struct upstream_request *request, upstream_fn on_done);
+/* After the connected server failed before anything of it went on, or proved the wrong one: closes
+ * `server`, remembers its address as one that failed where it `has_failed`, and connects to
+ * another, as upstream_connect() does. An address that lost the race is tried once more.
+ * REASON_UPSTREAM_CONNECT_FAILED when none is left. */
+void upstream_connect_next(struct upstream_request *request, bool has_failed, upstream_fn on_done);
 
 /* Takes the connected server away from the request, which may then be closed. The caller sets its
  * on_ready, and closes it. */

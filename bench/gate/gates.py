@@ -133,8 +133,8 @@ def relay(build, folder, how, address):
 def write_policy(pinhole, path, rule_count):
     subprocess.run([pinhole, "init", "--db", path], check=True, stdout=subprocess.DEVNULL)
     # One statement: sqlite3 compiles the triggers that guard an edit anew for each.
-    rows = ",\n".join(f"('{name}')" for name in allowed_names(rule_count))
-    subprocess.run(["sqlite3", "-bail", path], input=f"INSERT INTO rule (target) VALUES {rows};", text=True,
+    rows = ",\n".join(f"('{name}', 'none')" for name in allowed_names(rule_count))
+    subprocess.run(["sqlite3", "-bail", path], input=f"INSERT INTO rule (target, verify) VALUES {rows};", text=True,
                    check=True)
 
 

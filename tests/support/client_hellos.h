@@ -20,21 +20,39 @@ static inline void close_vector(struct writer *writer, uint8_t *length, size_t w
         store_uint(length, (uint32_t)(writer->at - length) - (uint32_t)width, width);
 }
 
-/* A whole handshake message with these extensions, all that is wrapped in their vector; NULL: a
- * hello without any. */
-static inline void put_hello(struct writer *writer, const void *extensions, size_t size)
+/* What a hello has besides its random and its session id. */
+struct hello_parts {
+    uint32_t version;
+    const char *suites;
+    size_t suites_size;
+    const void *extensions; /* all that is wrapped in their vector; NULL: a hello without any */
+    size_t extensions_size;
+};
+
+/* A whole handshake message. */
+static inline void put_hello_of(struct writer *writer, const struct hello_parts *parts)
 {
     static const uint8_t random[32] = { 7 };
     writer_uint(writer, 1, 1);
     uint8_t *message = open_vector(writer, 3);
-    writer_uint(writer, 0x0303, 2);
+    writer_uint(writer, parts->version, 2);
     writer_bytes(writer, random, sizeof(random));
-    writer_bytes(writer, "\4sess\0\4\x13\1\x13\2\1\0", 13);
-    if (extensions != NULL) {
-        writer_uint(writer, (uint32_t)size, 2);
-        writer_bytes(writer, extensions, size);
+    writer_bytes(writer, "\4sess", 5);
+    writer_uint(writer, (uint32_t)parts->suites_size, 2);
+    writer_bytes(writer, parts->suites, parts->suites_size);
+    writer_bytes(writer, "\1\0", 2);
+    if (parts->extensions != NULL) {
+        writer_uint(writer, (uint32_t)parts->extensions_size, 2);
+        writer_bytes(writer, parts->extensions, parts->extensions_size);
     }
     close_vector(writer, message, 3);
+}
+
+/* An ordinary one with these extensions. */
+static inline void put_hello(struct writer *writer, const void *extensions, size_t size)
+{
+    const struct hello_parts parts = { 0x0303, "\x13\1\x13\2", 4, extensions, size };
+    put_hello_of(writer, &parts);
 }
 
 /* server_name with one host name (RFC 6066 3). */

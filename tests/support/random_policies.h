@@ -99,6 +99,8 @@ static inline struct reference_rule random_rule(struct dice *dice,
     random_name(dice, true, rule.name);
     rule.action = dice_below(dice, 3) > 0 ? RULE_ALLOW : RULE_DENY;
     rule.pattern = (enum pattern_kind)dice_below(dice, 3);
+    rule.check =
+        dice_below(dice, 2) > 0 ? CHAIN : (enum reference_check)dice_below(dice, REFERENCE_CHECKS);
     rule.port = random_ports[dice_below(dice, COUNT(random_ports))];
     rule.expires_at =
         dice_below(dice, 5) > 0 ? RULE_NEVER_EXPIRES : (int64_t)RANDOM_NOW_S + dice_below(dice, 3);
@@ -114,6 +116,8 @@ static inline struct policy *reference_build(const struct reference *reference)
         if (reference->rules[i].is_in_force)
             rules[count++] = reference_compile(&reference->rules[i]);
     struct policy *policy = policy_with(rules, count);
+    for (size_t i = 0; i < count; i++)
+        compiled_rule_release(&rules[i]);
     struct client_groups *groups = reference_groups(reference);
     policy_set_groups(policy, groups);
     client_groups_unref(groups);
@@ -132,6 +136,10 @@ static inline void check_decision(const struct policy *policy, const struct refe
     if (verdict.rule_id != expected_id || (verdict.decision == DECISION_ALLOW) != is_allowed)
         fail_msg("%s:%u at %lld: decided by rule %lld, not %lld", host, port, (long long)now_s,
                  (long long)verdict.rule_id, (long long)expected_id);
+    struct requirement *demanded = policy_requirement(policy, &name, &verdict);
+    struct requirement *expected = is_allowed ? reference_requirement(rule->check) : NULL;
+    assert_true(requirement_equal(demanded, expected));
+    requirement_unref(expected);
 }
 
 /* At second 0: whether a name is a parent is kept for rules in force, expiry aside. */

@@ -14,6 +14,9 @@ enum {
     REFERENCE_GROUPS = 5, /* their ids: 0, which is 'any', to 4 */
 };
 
+/* What an allow demands of its server, "the stricter check" first. */
+enum reference_check { CHAIN_WITH_PINS, CHAIN, PIN_ONLY, NO_CHECK, REFERENCE_CHECKS };
+
 struct reference_rule {
     bool is_in_force;
     int64_t id;
@@ -22,7 +25,8 @@ struct reference_rule {
     char name[REFERENCE_NAME_BYTES]; /* lower case */
     uint16_t port;
     int64_t expires_at;
-    uint32_t group; /* 0: everybody */
+    uint32_t group;             /* 0: everybody */
+    enum reference_check check; /* of an allow */
 };
 
 /* A network of a group. */
@@ -40,7 +44,30 @@ struct reference {
     struct ip_address client; /* who asks */
 };
 
-/* The rule as the program compiles it from what a person would have typed. */
+static inline struct requirement *reference_requirement(enum reference_check check)
+{
+    static const struct required_pin pin = { .is_enforced = true, .expires_at = PIN_NEVER_EXPIRES };
+    struct requirement *requirement = NULL;
+    switch (check) {
+    case CHAIN_WITH_PINS:
+        requirement = requirement_new(VERIFY_CHAIN, &pin, 1);
+        break;
+    case CHAIN:
+        return NULL;
+    case PIN_ONLY:
+        requirement = requirement_new(VERIFY_PIN_ONLY, &pin, 1);
+        break;
+    case NO_CHECK:
+        requirement = requirement_new(VERIFY_NONE, NULL, 0);
+        break;
+    case REFERENCE_CHECKS:
+        break;
+    }
+    assert_non_null(requirement);
+    return requirement;
+}
+
+/* The rule as the program compiles it from what a person would have typed; to be released. */
 static inline struct compiled_rule reference_compile(const struct reference_rule *rule)
 {
     static const char *const prefixes[] = { "", "*.", "**." };
@@ -52,6 +79,8 @@ static inline struct compiled_rule reference_compile(const struct reference_rule
         text_add_format(&text, " @%lld", (long long)rule->expires_at);
     struct compiled_rule compiled = rule_of(line, rule->id);
     compiled.group = rule->group;
+    if (rule->action == RULE_ALLOW)
+        compiled.requirement = reference_requirement(rule->check);
     return compiled;
 }
 
@@ -121,7 +150,7 @@ static inline bool reference_matches(const struct reference_rule *rule, const ch
 
 /* Both match one host. "The most specific name wins (exact, then `*.`, then `**.`; longer before
  * shorter). Among equal names deny wins; then the group of the longest matching network; then the
- * lowest id." */
+ * stricter check (chain with pins, chain, pin-only, none); then the lowest id." */
 static inline bool reference_goes_before(const struct reference *reference,
                                          const struct reference_rule *left,
                                          const struct reference_rule *right)
@@ -136,6 +165,8 @@ static inline bool reference_goes_before(const struct reference *reference,
         return left->action == RULE_DENY;
     if (left_fit != right_fit)
         return left_fit > right_fit;
+    if (left->action == RULE_ALLOW && left->check != right->check)
+        return left->check < right->check;
     return left->id < right->id;
 }
 

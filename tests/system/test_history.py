@@ -11,7 +11,8 @@ from support.policy import insert, quote, set_setting
 from support.process import REPOSITORY, eventually
 
 MIGRATIONS = sorted((REPOSITORY / "migrations").glob("[0-9]*.sql"))
-TABLES = ("rule", "client_group", "client_network", "provider", "setting")
+TABLES = ("rule", "client_group", "client_network", "provider", "setting", "pin")
+PINS = [letter * 42 + "A=" for letter in "ABCD"]
 
 
 class File:
@@ -177,7 +178,8 @@ def test_old_and_new_row_hold_every_column(file):
     """A column that the history forgets would be lost on the way back."""
     file.sql("INSERT INTO client_group (name) VALUES ('runners'); INSERT INTO client_network VALUES ('runners', '10.0.0.0/8');"
              "INSERT INTO provider (name, virtual_host) VALUES ('x', '{bucket}.x.example');"
-             + set_setting("answer_ttl", "7") + insert(NEW))
+             + set_setting("answer_ttl", "7") + insert(NEW)
+             + f"INSERT INTO pin (rule_id, spki_sha256) VALUES (1, '{PINS[0]}');")
     for table, _, _, new in file.entries():
         columns = {row["name"] for row in file.rows(f"PRAGMA table_info({table});")} - {"updated_at"}
         assert set(new) == columns, table
@@ -227,6 +229,19 @@ OTHERS = {
                                       [("provider", "GitHub", True, True), ("provider", "PyPI", True, False)]),
     "providers deleted": ("DELETE FROM provider WHERE name IN ('GitHub', 'npm');",
                           [("provider", "GitHub", True, False), ("provider", "npm", True, False)]),
+    "pin": (f"INSERT INTO pin (rule_id, spki_sha256) VALUES (2, '{PINS[0]}');", [("pin", f"2 {PINS[0]}", False, True)]),
+    "pin ignored": (f"INSERT OR IGNORE INTO pin (rule_id, spki_sha256, mode) VALUES (1, '{PINS[0]}', 'report');", []),
+    "pin replaced": (f"REPLACE INTO pin (rule_id, spki_sha256, mode) VALUES (1, '{PINS[0]}', 'report');",
+                     [("pin", f"1 {PINS[0]}", True, True)]),
+    "pins changed": ("UPDATE pin SET mode = 'report', comment = 'x';",
+                     [("pin", f"1 {PINS[0]}", True, True), ("pin", f"1 {PINS[1]}", True, True)]),
+    "pin moved onto another": (f"UPDATE OR REPLACE pin SET spki_sha256 = '{PINS[1]}' WHERE spki_sha256 = '{PINS[0]}';",
+                               [("pin", f"1 {PINS[0]}", True, False)]),
+    "pin moved to another rule": (f"UPDATE pin SET rule_id = 2 WHERE spki_sha256 = '{PINS[0]}';",
+                                  [("pin", f"1 {PINS[0]}", True, False), ("pin", f"2 {PINS[0]}", False, True)]),
+    "rule deleted with its pins": ("DELETE FROM rule WHERE id = 1;",
+                                   [("pin", f"1 {PINS[0]}", True, False), ("pin", f"1 {PINS[1]}", True, False), ("rule", 1, True, False)]),
+    "verify": ("UPDATE rule SET verify = 'chain' WHERE id = 1;", [("rule", 1, True, True)]),
     "rule of a group": ("INSERT INTO rule (target, clients) VALUES ('api.example.com', 'runners');", [("rule", 3, False, True)]),
     "rule moves to a group": ("UPDATE rule SET clients = 'runners' WHERE id = 1;", [("rule", 1, True, True)]),
 }
@@ -236,7 +251,8 @@ OTHERS = {
 def test_other_tables_are_kept_and_undone(file, name):
     statement, expected = OTHERS[name]
     file.sql("INSERT INTO client_group (name) VALUES ('runners');"
-             "INSERT INTO client_network VALUES ('runners', '10.0.0.0/8'), ('runners', '10.1.0.0/16');")
+             "INSERT INTO client_network VALUES ('runners', '10.0.0.0/8'), ('runners', '10.1.0.0/16');"
+             f"INSERT INTO pin (rule_id, spki_sha256) VALUES (1, '{PINS[0]}'), (1, '{PINS[1]}');")
     file.forget()
     before = file.snapshot()
     file.sql(statement)
@@ -385,6 +401,9 @@ class Walk:
     def _or(self):
         return self._dice.choice(["", "", "OR IGNORE", "OR REPLACE", "OR FAIL"])
 
+    def _pin(self):
+        return self._dice.choice(PINS)
+
     def _setting(self):
         return self._dice.choice([("answer_ttl", self._id()), ("deny_answer", self._dice.choice(["refused", "nxdomain"]))])
 
@@ -403,6 +422,11 @@ class Walk:
             lambda: f"UPDATE {self._or()} rule SET clients = '{group}', widen = 1 - widen WHERE id % 2 = {self._id() % 2};",
             lambda: f"UPDATE rule SET enabled = {self._id() % 2}, expires_at = {self._id()} WHERE id < {self._id()};",
             lambda: f"UPDATE {self._or()} rule SET connect_to = '10.0.0.{self._id()}' WHERE id < {self._id()};",
+            lambda: f"UPDATE {self._or()} rule SET verify = '{self._dice.choice(['chain', 'pin-only', 'none'])}' WHERE id < {self._id()};",
+            lambda: f"INSERT {self._or()} INTO pin (rule_id, spki_sha256, comment) SELECT id, '{self._pin()}', {self._id()} FROM rule WHERE id < {self._id()};",
+            lambda: f"UPDATE {self._or()} pin SET spki_sha256 = '{self._pin()}', mode = 'report' WHERE rule_id < {self._id()};",
+            lambda: f"UPDATE {self._or()} pin SET rule_id = {self._id()} WHERE spki_sha256 = '{self._pin()}';",
+            lambda: f"DELETE FROM pin WHERE rule_id = {self._id()};",
             lambda: f"DELETE FROM rule WHERE id = {self._id()};",
             lambda: f"DELETE FROM rule WHERE target > '{target}';",
             lambda: f"INSERT {self._or()} INTO client_group (name, comment) VALUES ('{self._named_group()}', '{self._id()}');",

@@ -210,6 +210,20 @@ MISTAKES = [
     ("UPDATE setting SET value = '' WHERE name = 'max_connections_per_client';", "a whole number from 0 to 10000000"),
     ("UPDATE setting SET value = 10000001 WHERE name = 'max_handshakes_per_client';", "a whole number from 0 to 10000000"),
     ("UPDATE setting SET value = 'no' WHERE name = 'ech';", "type 'allow' or 'deny'"),
+    ("UPDATE setting SET value = '10001' WHERE name = 'max_probes';", "a whole number from 0 to 10000"),
+    ("UPDATE setting SET value = '-1' WHERE name = 'max_probes_per_client';", "a whole number from 0 to 10000"),
+    ("UPDATE setting SET value = '' WHERE name = 'max_probes_per_address';", "a whole number from 0 to 10000"),
+    ("UPDATE setting SET value = '366' WHERE name = 'certificate_warning_days';", "a whole number from 1 to 365, or 0 for none"),
+    ("UPDATE setting SET value = 'fast' WHERE name = 'cold_start';", "type 'parallel' or 'serial'"),
+    ("UPDATE setting SET value = 'no' WHERE name = 'resumption';", "type 'allow' or 'deny'"),
+    ("DELETE FROM setting WHERE name = 'cold_start';", "SET value = 'parallel' WHERE name = 'cold_start'"),
+    ("DELETE FROM setting WHERE name = 'resumption';", "SET value = 'allow' WHERE name = 'resumption'"),
+    ("DELETE FROM setting WHERE name = 'max_probes';", "SET value = '200' WHERE name = 'max_probes'"),
+    ("DELETE FROM setting WHERE name = 'max_probes_per_client';", "SET value = '20' WHERE name = 'max_probes_per_client'"),
+    ("DELETE FROM setting WHERE name = 'max_probes_per_address';", "SET value = '20' WHERE name = 'max_probes_per_address'"),
+    ("DELETE FROM setting WHERE name = 'certificate_warning_days';", "SET value = '14' WHERE name = 'certificate_warning_days'"),
+    ("UPDATE rule SET verify = 'pins';", "type 'chain', 'pin-only'"),
+    ("INSERT INTO rule (target, verify) VALUES ('a.example', 'Chain');", "type 'chain', 'pin-only'"),
     ("DELETE FROM setting WHERE name = 'ech';", "SET value = 'allow' WHERE name = 'ech'"),
     ("DELETE FROM setting WHERE name = 'idle_seconds';", "SET value = '3600' WHERE name = 'idle_seconds'"),
     ("DELETE FROM setting WHERE name = 'max_connections';", "SET value = '0' WHERE name = 'max_connections'"),
@@ -242,9 +256,10 @@ def test_advice_on_settings_works(policy):
             advice = "UPDATE" + refusal.split("UPDATE", 1)[1].rsplit(" (", 1)[0]
             assert shell(policy, advice + ";").returncode == 0, advice
     assert shell(policy, "SELECT name, value FROM setting ORDER BY name;").stdout.splitlines() == [
-        "allowed_private_networks|", "answer_seconds|30", "answer_ttl|30", "connect_seconds|10", "deny_answer|nxdomain",
-        "ech|allow", "hello_seconds|10", "history_days|90", "history_rows|100000", "idle_seconds|3600", "max_connections|0",
-        "max_connections_per_client|0", "max_handshakes_per_client|50000", "negative_ttl|5"]
+        "allowed_private_networks|", "answer_seconds|30", "answer_ttl|30", "certificate_warning_days|14", "cold_start|parallel",
+        "connect_seconds|10", "deny_answer|nxdomain", "ech|allow", "hello_seconds|10", "history_days|90", "history_rows|100000",
+        "idle_seconds|3600", "max_connections|0", "max_connections_per_client|0", "max_handshakes_per_client|50000",
+        "max_probes|200", "max_probes_per_address|20", "max_probes_per_client|20", "negative_ttl|5", "resumption|allow"]
 
 
 @pytest.mark.parametrize("networks", ["", "10.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.0.0.0/8, FD00::/8, 192.0.2.1"])

@@ -27,7 +27,7 @@ def policy(make_policy, at_gate):
     made = make_policy([])
     made.sql("INSERT INTO client_group (name) VALUES ('build');"
              f"INSERT INTO client_network VALUES ('build', '{BUILDER}'), ('build', '{BUILDER_6}');"
-             f"INSERT INTO rule (target, clients) VALUES ('{at_gate(NAME)}', 'build');")
+             + insert(at_gate(NAME), clients="build"))
     return made
 
 

@@ -6,7 +6,8 @@
  * is a connect_to too. */
 #define FOREIGN                                                                                    \
     "CREATE TABLE rule (id INTEGER PRIMARY KEY, target, action, enabled, expires_at, comment,"     \
-    " widen AS (0), clients AS ('any'), connect_to AS (comment));"                                 \
+    " widen AS (0), clients AS ('any'), connect_to AS (comment), verify AS ('chain'));"            \
+    "CREATE TABLE pin (rule_id, spki_sha256, mode, expires_at);"                                   \
     "CREATE TABLE provider (name, path_style, virtual_host, placeholders, bucket_min, bucket_max," \
     " bucket_max_dotted, bucket_dots, bucket_underscores, bucket_capitals, bucket_like,"           \
     " bucket_never, bucket_elsewhere, bucket_dotted, not_buckets, bare_host, host_allows, note,"   \
@@ -22,7 +23,7 @@
     "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
     "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
     "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
-    "PRAGMA user_version = 12;"
+    "PRAGMA user_version = 13;"
 
 /* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
  * allows it. */

@@ -213,6 +213,7 @@ static struct policy *random_policy(struct dice *dice, struct client_groups *gro
         rule->group = dice_below(dice, 3) > 0 ? 2 + dice_below(dice, GROUP_COUNT) : 0;
         struct compiled_rule compiled = reference_compile(rule);
         assert_true(policy_builder_add(builder, &compiled));
+        compiled_rule_release(&compiled);
     }
     return policy_builder_finish(builder, &settings, 1);
 }

@@ -81,6 +81,9 @@ static void edit(struct edited *edited)
     struct policy *next = policy_with_changes(edited->policy, changes, count,
                                               policy_settings(edited->policy), &touched);
     assert_non_null(next);
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].is_in_force)
+            compiled_rule_release(&changes[i].rule);
     assert_true(policy_version(next) > version);
     for (size_t i = 0; i < 2 * count; i++)
         check_touched(edited, &seen[i], &touched);
@@ -128,6 +131,7 @@ static void check_shadowed_as(const struct policy *policy, const struct policy *
         assert_int_equal(policy_is_shadowed(policy, &rule, &by_id),
                          policy_is_shadowed(whole, &rule, &expected_id));
         assert_int_equal(by_id, expected_id);
+        compiled_rule_release(&rule);
     }
 }
 

@@ -91,11 +91,41 @@ static void a_network_too_many(void **state)
     assert_int_equal(settings.allowed_private_network_count, PRIVATE_NETWORKS_MAX);
 }
 
+/* How servers are checked. A value that can't be read leaves the default. */
+static void checks_are_set(void **state)
+{
+    (void)state;
+    struct settings settings = settings_default();
+    const struct {
+        const char *name, *bad, *good;
+    } words[] = { { "cold_start", "Serial", "serial" }, { "resumption", "no", "deny" } };
+    for (size_t i = 0; i < COUNT(words); i++)
+        assert_int_equal(settings_set(&settings, words[i].name, words[i].bad), SETTING_BAD_VALUE);
+    assert_int_equal(settings.cold_start, COLD_START_PARALLEL);
+    assert_int_equal(settings.resumption, RESUMPTION_ALLOW);
+    for (size_t i = 0; i < COUNT(words); i++)
+        assert_int_equal(settings_set(&settings, words[i].name, words[i].good), SETTING_OK);
+    assert_int_equal(settings.cold_start, COLD_START_SERIAL);
+    assert_int_equal(settings.resumption, RESUMPTION_DENY);
+    assert_int_equal(settings_set(&settings, "max_probes", "10001"), SETTING_BAD_VALUE);
+    assert_int_equal(settings.probes_max, 200);
+    assert_int_equal(settings_set(&settings, "max_probes", "10000"), SETTING_OK);
+    assert_int_equal(settings_set(&settings, "max_probes_per_client", "0"), SETTING_OK);
+    assert_int_equal(settings_set(&settings, "max_probes_per_address", "7"), SETTING_OK);
+    assert_int_equal(settings_set(&settings, "certificate_warning_days", "365"), SETTING_OK);
+    assert_int_equal(settings_set(&settings, "certificate_warning_days", "366"), SETTING_BAD_VALUE);
+    assert_int_equal(settings.probes_max, 10000);
+    assert_int_equal(settings.probes_per_client, 0);
+    assert_int_equal(settings.probes_per_address, 7);
+    assert_int_equal(settings.certificate_warning_days, 365);
+}
+
 int main(void)
 {
     struct tests tests = { .count = 0 };
     TESTS_ADD_TABLE(&tests, rows, is_set_as_expected);
     tests_add_row(&tests, "a new list replaces the old", NULL, a_new_list_replaces_the_old);
     tests_add_row(&tests, "a network too many", NULL, a_network_too_many);
+    tests_add_row(&tests, "how servers are checked", NULL, checks_are_set);
     return tests_run(&tests, "settings");
 }

@@ -16,6 +16,7 @@ static const struct row {
     { "a deny rule: unrecognized_name", REASON_DENY_RULE, 112, 112 },
     { "a parent: unrecognized_name", REASON_PARENT, 112, 112 },
     { "another name's address: unrecognized_name", REASON_ADDRESS_MISMATCH, 112, 112 },
+    { "refused by the server: its own alert", REASON_UPSTREAM_REFUSED, NONE, NONE },
     { "a stranger at a proxy's listener: none", REASON_PROXY_UNTRUSTED, NONE, NONE },
     { "no PROXY header: none", REASON_PROXY_HEADER_MISSING, NONE, NONE },
     { "no sound PROXY header: none", REASON_PROXY_HEADER_MALFORMED, NONE, NONE },

@@ -7,6 +7,12 @@
 #include "unit.h"
 
 #define NAME(bytes) "\0\0\0\x08\0\6\0\0\3" bytes /* server_name with a name of three bytes */
+#define BINDER      "0123456789abcdef0123456789abcdef"
+/* pre_shared_key with one identity and its age, and one binder */
+#define PSK                                                                                        \
+    "\0\x29\0\x2c\0\7\0\1i"                                                                        \
+    "1234"                                                                                         \
+    "\0\x21\x20" BINDER
 
 static const struct row {
     const char *name;
@@ -44,6 +50,46 @@ static const struct row {
     { "odd supported_versions", BYTES("\0\x2b\0\4\3\3\4\3"), CLIENT_HELLO_MALFORMED, NULL },
     { "a byte behind supported_versions", BYTES("\0\x2b\0\4\2\3\4\0"), CLIENT_HELLO_MALFORMED,
       NULL },
+    { "signature_algorithms", BYTES("\0\x0d\0\4\0\2\4\3"), CLIENT_HELLO_OK, NULL },
+    { "empty signature_algorithms", BYTES("\0\x0d\0\2\0\0"), CLIENT_HELLO_MALFORMED, NULL },
+    { "odd signature_algorithms", BYTES("\0\x0d\0\5\0\3\4\3\4"), CLIENT_HELLO_MALFORMED, NULL },
+    { "a byte behind signature_algorithms", BYTES("\0\x0d\0\5\0\2\4\3\4"), CLIENT_HELLO_MALFORMED,
+      NULL },
+    { "two protocols", BYTES("\0\x10\0\6\0\4\1a\1b"), CLIENT_HELLO_OK, NULL },
+    { "no protocol", BYTES("\0\x10\0\2\0\0"), CLIENT_HELLO_MALFORMED, NULL },
+    { "an empty protocol", BYTES("\0\x10\0\5\0\3\1a\0"), CLIENT_HELLO_MALFORMED, NULL },
+    { "a protocol past its list", BYTES("\0\x10\0\5\0\3\1a\1"), CLIENT_HELLO_MALFORMED, NULL },
+    { "a byte behind the protocols", BYTES("\0\x10\0\5\0\2\1a\1"), CLIENT_HELLO_MALFORMED, NULL },
+    { "a pre-shared key", BYTES(PSK), CLIENT_HELLO_OK, NULL },
+    { "a pre-shared key that is not the last", BYTES(PSK "\0\x17\0\0"), CLIENT_HELLO_MALFORMED,
+      NULL },
+    { "a pre-shared key without identity", BYTES("\0\x29\0\x25\0\0\0\x21\x20" BINDER),
+      CLIENT_HELLO_MALFORMED, NULL },
+    { "an empty identity",
+      BYTES("\0\x29\0\x2b\0\6\0\0"
+            "1234"
+            "\0\x21\x20" BINDER),
+      CLIENT_HELLO_MALFORMED, NULL },
+    { "an identity without its age",
+      BYTES("\0\x29\0\x2a\0\5\0\1i"
+            "12"
+            "\0\x21\x20" BINDER),
+      CLIENT_HELLO_MALFORMED, NULL },
+    { "an identity without binder",
+      BYTES("\0\x29\0\x0b\0\7\0\1i"
+            "1234"
+            "\0\0"),
+      CLIENT_HELLO_MALFORMED, NULL },
+    { "a short binder",
+      BYTES("\0\x29\0\x0e\0\7\0\1i"
+            "1234"
+            "\0\3\2bb"),
+      CLIENT_HELLO_MALFORMED, NULL },
+    { "a binder without identity",
+      BYTES("\0\x29\0\x4d\0\7\0\1i"
+            "1234"
+            "\0\x42\x20" BINDER "\x20" BINDER),
+      CLIENT_HELLO_MALFORMED, NULL },
 };
 
 static size_t make_hello(const char *extensions, size_t extensions_size, uint8_t *ret_bytes,
@@ -106,12 +152,15 @@ static const struct flags_row {
     const char *name;
     const char *extensions;
     size_t extensions_size;
-    bool offers_tls13, has_ech;
+    bool offers_tls13, has_ech, offers_ticket, offers_psk;
 } flags_rows[] = {
-    { "TLS 1.3 among the versions", BYTES("\0\x2b\0\5\4\3\3\3\4"), true, false },
-    { "TLS 1.2 alone", BYTES("\0\x2b\0\3\2\3\3"), false, false },
-    { "no versions", BYTES("\0\x17\0\0"), false, false },
-    { "encrypted_client_hello", BYTES("\xfe\x0d\0\1\1"), false, true },
+    { "TLS 1.3 among the versions", BYTES("\0\x2b\0\5\4\3\3\3\4"), .offers_tls13 = true },
+    { "TLS 1.2 alone", BYTES("\0\x2b\0\3\2\3\3"), .offers_tls13 = false },
+    { "no versions", BYTES("\0\x17\0\0"), .offers_tls13 = false },
+    { "encrypted_client_hello", BYTES("\xfe\x0d\0\1\1"), .has_ech = true },
+    { "a ticket", BYTES("\0\x23\0\1t"), .offers_ticket = true },
+    { "no ticket yet", BYTES("\0\x23\0\0"), .offers_ticket = false },
+    { "the offer of a pre-shared key", BYTES(PSK), .offers_psk = true },
 };
 
 static void reads_flags(void **state)
@@ -123,6 +172,34 @@ static void reads_flags(void **state)
     assert_int_equal(client_hello_parse(reader_over(bytes, size), &hello), CLIENT_HELLO_OK);
     assert_int_equal(hello.offers_tls13, row->offers_tls13);
     assert_int_equal(hello.has_ech, row->has_ech);
+    assert_int_equal(hello.offers_ticket, row->offers_ticket);
+    assert_int_equal(hello.offers_psk, row->offers_psk);
+}
+
+static void assert_bytes(const struct reader *reader, const char *bytes, size_t size)
+{
+    assert_int_equal(reader_left(reader), size);
+    assert_memory_equal(reader->at, bytes, size);
+}
+
+static void reads_what_a_server_chooses_by(void **state)
+{
+    (void)state;
+    static const char extensions[] = "\0\x0d\0\6\0\4\4\3\4\1\0\x10\0\5\0\3\2h2\0\x2b\0\3\2\3\4";
+    struct client_hello hello;
+    uint8_t bytes[512];
+    size_t size = make_hello(BYTES(extensions), bytes, sizeof(bytes));
+    assert_int_equal(client_hello_parse(reader_over(bytes, size), &hello), CLIENT_HELLO_OK);
+    assert_int_equal(hello.legacy_version, 0x0303);
+    assert_ptr_equal(hello.random, bytes + 6);
+    assert_bytes(&hello.session_id, BYTES("sess"));
+    assert_bytes(&hello.cipher_suites, BYTES("\x13\1\x13\2"));
+    assert_bytes(&hello.schemes, BYTES("\4\3\4\1"));
+    assert_bytes(&hello.alpn, BYTES("\2h2"));
+    assert_bytes(&hello.versions, BYTES("\3\4"));
+    assert_false(client_hello_offers_version(&hello, 0x0303));
+    assert_true(client_hello_list_holds(hello.schemes, 0x0401));
+    assert_false(client_hello_list_holds(hello.schemes, 0x0304)); /* across two of them */
 }
 
 /* RFC 8446 4.1.2: legacy_session_id<0..32>. */
@@ -221,6 +298,7 @@ int main(void)
     TESTS_ADD_TABLE(&tests, altered_rows, refuses_altered);
     TESTS_ADD_TABLE(&tests, flags_rows, reads_flags);
     TESTS_ADD_TABLE(&tests, name_rows, judges_name);
+    tests_add_row(&tests, "what a server chooses by", NULL, reads_what_a_server_chooses_by);
     tests_add_row(&tests, "no server name", NULL, no_name_is_its_own_reason);
     tests_add_row(&tests, "session id of 32 bytes at most", NULL, session_id_has_32_bytes_at_most);
     tests_add_row(&tests, "16,000 extensions, one of them twice", NULL,

@@ -60,7 +60,9 @@ static struct policy *make_policy(uint16_t port)
                      SETTING_OK);
     assert_true(gate_key_parse(GATE_KEY, &settings.gate_key));
     assert_int_equal(host_name_parse(BYTES("api.test"), &rule.name), HOST_NAME_OK);
+    rule.requirement = requirement_new(VERIFY_NONE, NULL, 0);
     assert_true(policy_builder_add(builder, &rule));
+    requirement_unref(rule.requirement);
     return policy_builder_finish(builder, &settings, 1);
 }
 

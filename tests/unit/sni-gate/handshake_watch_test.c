@@ -72,7 +72,7 @@ static void starts_over_with_all_that_came(void **state)
     struct relay_preface prefaces[2];
     uint8_t records[1024];
     size_t size = read_hello(&client, &hello, records);
-    struct watch_sides sides = { &client.watch, &first.watch, 0, 0 };
+    struct watch_sides sides = { .client = &client.watch, .server = &first.watch };
     assert_int_equal(handshake_watch_start(&watch, &sides, &hello), WATCH_GOES_ON);
     assert_received(&first, records, size);
     say(&client, HELD_BACK, sizeof(HELD_BACK) - 1);
@@ -109,7 +109,7 @@ static void early_data_that_went_ties_it_to_its_server(void **state)
     struct handshake_watch watch;
     uint8_t records[1024];
     (void)read_hello(&client, &hello, records);
-    const struct watch_sides sides = { &client.watch, &server.watch, 0, 0 };
+    const struct watch_sides sides = { .client = &client.watch, .server = &server.watch };
     assert_int_equal(handshake_watch_start(&watch, &sides, &hello), WATCH_GOES_ON);
     say(&client, EARLY_DATA, sizeof(EARLY_DATA) - 1);
     assert_int_equal(handshake_watch_client_ready(&watch, EPOLLIN), WATCH_GOES_ON);

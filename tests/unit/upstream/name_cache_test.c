@@ -358,6 +358,42 @@ static void query_in_flight_outlives_the_cache(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
+/* What providers do that have many addresses and tell of a few. */
+static void addresses_of_before_are_recent(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.ttl_s = 5;
+    fake_dns_add(&fixture->dns, "192.0.2.1");
+    fake_dns_add(&fixture->dns, "192.0.2.2");
+    assert_int_equal(look_up(fixture).v4.recent_count, 0);
+    fixture->dns.address_count = 0;
+    fake_dns_add(&fixture->dns, "192.0.2.2");
+    fake_dns_add(&fixture->dns, "192.0.2.3");
+    clock_ms += 5000;
+    struct asker asker = look_up(fixture);
+    assert_int_equal(asker.v4.address_count, 2);
+    assert_int_equal(asker.v4.recent_count, 1);
+    assert_int_equal(asker.v4.recent[0].bytes[3], 1);
+    clock_ms += 4999;
+    assert_int_equal(look_up(fixture).v4.recent_count, 1); /* from memory, too */
+    clock_ms += RECENT_ADDRESSES_MS;
+    assert_int_equal(look_up(fixture).v4.recent_count, 0);
+}
+
+/* It has none: what it had is no address of it. */
+static void no_address_has_no_recent_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->dns.ttl_s = 5;
+    fake_dns_add(&fixture->dns, "192.0.2.1");
+    look_up(fixture);
+    fixture->dns.address_count = 0;
+    clock_ms += 5000;
+    struct asker asker = look_up(fixture);
+    assert_int_equal(asker.lookup.status, NAME_HAS_NO_ADDRESS);
+    assert_int_equal(asker.v4.recent_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +414,8 @@ int main(void)
         TEST(stale_addresses_are_told_to_who_will_not_wait),
         TEST(least_recently_asked_for_makes_room),
         TEST(query_in_flight_outlives_the_cache),
+        TEST(addresses_of_before_are_recent),
+        TEST(no_address_has_no_recent_ones),
     };
     return cmocka_run_group_tests_name("name_cache", tests, NULL, NULL);
 }

@@ -1,0 +1,33 @@
+/* sni-gate/tls_record.h - what TLS records (RFC 8446 5.1) and the messages of a handshake (RFC 5246
+ * 7.4) are known by. */
+#pragma once
+
+enum {
+    RECORD_CHANGE_CIPHER_SPEC = 20,
+    RECORD_ALERT = 21,
+    RECORD_HANDSHAKE = 22,
+    RECORD_APPLICATION_DATA = 23,
+    RECORD_MAJOR_VERSION = 3, /* the minor one means nothing */
+    RECORD_HEADER_BYTES = 5,
+    RECORD_FRAGMENT_MAX = 1 << 14,
+};
+
+enum {
+    HANDSHAKE_CLIENT_HELLO = 1,
+    HANDSHAKE_SERVER_HELLO = 2,
+    HANDSHAKE_NEW_SESSION_TICKET = 4,
+    HANDSHAKE_CERTIFICATE = 11,
+    HANDSHAKE_SERVER_KEY_EXCHANGE = 12,
+    HANDSHAKE_CERTIFICATE_STATUS = 22,
+    HANDSHAKE_HEADER_BYTES = 4,
+};
+
+enum {
+    VERSION_TLS10 = 0x0301,
+    VERSION_TLS12 = 0x0303,
+    VERSION_TLS13 = 0x0304,
+    RANDOM_BYTES = 32,
+    SESSION_ID_MAX = 32,
+};
+
+enum { EXTENSION_SUPPORTED_VERSIONS = 43 };

@@ -1,0 +1,24 @@
+/* tls/certificate_chain.h - the certificates that a server presented, its own first. What stands
+ * behind that is only what it chose to send: nothing says that one has signed another. Immutable;
+ * belongs to one owner. */
+#pragma once
+#include "base/reader.h"
+
+struct certificate_chain;
+
+enum {
+    PRESENTED_CERTIFICATES_MAX = 16,
+    CERTIFICATE_LIST_BYTES_MAX = 64 * 1024, /* with the lengths of its certificates */
+};
+
+/* Reads a certificate_list (RFC 5246 7.4.2), without its own length. NULL where it is malformed,
+ * empty or too long, or when out of memory. */
+struct certificate_chain *certificate_chain_read(struct reader list);
+/* NULL is fine. */
+void certificate_chain_free(struct certificate_chain *chain);
+
+struct certificate_fingerprint;
+
+/* Of the server's own certificate. False when out of memory. */
+bool certificate_chain_fingerprint(const struct certificate_chain *chain,
+                                   struct certificate_fingerprint *ret_fingerprint);
