@@ -17,9 +17,9 @@ static bool check_different(const struct endpoint *left, const struct endpoint *
     fault->is_usage = true;
     fault_what(fault, "two listeners have one address");
     fault_where(fault, "%s", where);
-    fault_remedy(fault,
-                 "give each --dns-listen, --dot-listen and --tls-listen an address and port of its "
-                 "own");
+    fault_remedy(
+        fault, "give each --dns-listen, --dot-listen, --tls-listen and --status-listen an address "
+               "and port of its own");
     return false;
 }
 
@@ -32,6 +32,8 @@ static uint32_t collect(const struct options *options, struct endpoint ret_all[L
         ret_all[count++] = options->dot_listen[i];
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         ret_all[count++] = options->tls_listen[i].endpoint;
+    if (!options->has_no_status)
+        ret_all[count++] = options->status_listen;
     return count;
 }
 
@@ -92,7 +94,8 @@ bool listeners_claim(struct options *options, const struct listening_sockets *ta
         if (!listening_sockets_have(taken_over, SOCKET_USE_GATE, i) &&
             !claim(options, &options->tls_listen[i].endpoint, false, fault))
             return false;
-    return true;
+    return options->has_no_status || listening_sockets_have(taken_over, SOCKET_USE_STATUS, 0) ||
+           claim(options, &options->status_listen, false, fault);
 }
 
 /* A packet to `endpoint` would arrive at `listener`. */
@@ -177,6 +180,8 @@ void own_endpoints_collect(const struct options *options, struct own_endpoints *
         add(ret_own, options->dot_listen[i]);
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         add(ret_own, options->tls_listen[i].endpoint);
+    if (!options->has_no_status)
+        add(ret_own, options->status_listen);
     for (uint32_t i = 0; i < gate->v4_count; i++)
         add_gate_address(options, &gate->v4[i], ret_own);
     for (uint32_t i = 0; i < gate->v6_count; i++)

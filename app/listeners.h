@@ -4,7 +4,7 @@
 #include "app/listening_sockets.h"
 #include "app/options.h"
 
-enum { LISTENERS_MAX = 3 * OPTIONS_LISTENERS_MAX };
+enum { LISTENERS_MAX = 1 + 3 * OPTIONS_LISTENERS_MAX };
 enum { OWN_ENDPOINTS_MAX = LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX };
 
 struct own_endpoints {

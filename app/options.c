@@ -110,6 +110,28 @@ static bool add_upstream_dns(struct options *options, const char *value)
     return server->port != 0 && !ip_address_is_unspecified(&server->address);
 }
 
+static bool set_status_listen(struct options *options, const char *value)
+{
+    options->has_no_status = strcmp(value, "none") == 0;
+    return options->has_no_status || endpoint_parse(value, -1, &options->status_listen);
+}
+
+static bool set_status_token_file(struct options *options, const char *value)
+{
+    options->status_token_file = value;
+    return value[0] != '\0';
+}
+
+static bool add_status_host(struct options *options, const char *value)
+{
+    struct host_name name;
+    if (options->status_host_count == STATUS_HOSTS_MAX ||
+        host_name_parse(value, strlen(value), &name) != HOST_NAME_OK)
+        return false;
+    options->status_host[options->status_host_count++] = value;
+    return true;
+}
+
 static bool set_ca_file(struct options *options, const char *value)
 {
     options->ca_file = value;
@@ -231,6 +253,13 @@ static const struct option {
       "addresses)" },
     { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE | COMMAND_PIN, add_upstream_dns,
       "where the gate looks up real addresses (default: the system's resolv.conf)" },
+    { "--status-listen", "ADDR:PORT|none", false, COMMAND_SERVE, set_status_listen,
+      "status page, JSON, metrics and probes over HTTP (default 127.0.0.1:9180)" },
+    { "--status-token-file", "FILE", false, COMMAND_SERVE, set_status_token_file,
+      "a file with the token that whoever looks at them must give (default: none is asked for)" },
+    { "--status-host", "NAME", true, COMMAND_SERVE, add_status_host,
+      "a host name that leads to the status page; by others than IP addresses, localhost and these "
+      "it gives no answer" },
     { "--ca-file", "FILE", false, COMMAND_SERVE | COMMAND_EXPLAIN | COMMAND_PIN, set_ca_file,
       "the roots that servers' certificates must lead to, in PEM (default: the system's trust "
       "store)" },
@@ -515,6 +544,8 @@ static bool fill_defaults(enum command command, struct options *options, struct 
         (void)add_dns_listen(options, "127.0.0.1:5300");
     if (options->tls_listen_count == 0)
         (void)add_tls_listen(options, "127.0.0.1:8443=443");
+    if (options->status_listen.address.family == 0 && !options->has_no_status)
+        (void)set_status_listen(options, "127.0.0.1:9180");
     if (options->workers == 0)
         options->workers = core_count();
     if (options->from.family == 0)

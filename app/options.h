@@ -7,6 +7,7 @@
 #include "policy/policy.h"
 #include "resolver/answer.h"
 #include "resolver/zone_table.h"
+#include "status/status.h"
 
 enum {
     OPTIONS_LISTENERS_MAX = POLICY_PORTS_MAX,
@@ -44,6 +45,11 @@ struct options {
     struct zone_table zones;
     enum zone_status
         zone_status; /* what was wrong with a zone that can be read; ZONE_OK: nothing */
+    struct endpoint status_listen;
+    bool has_no_status;            /* no status page is wanted */
+    const char *status_token_file; /* NULL: none */
+    const char *status_host[STATUS_HOSTS_MAX];
+    uint32_t status_host_count;
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

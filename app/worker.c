@@ -106,6 +106,7 @@ static bool start_reading(struct worker *worker, const struct listening_socket *
     case SOCKET_USE_GATE:
         return gate_listen(worker->gate, &gate) == 0;
     case SOCKET_USE_NONE:
+    case SOCKET_USE_STATUS: /* is the control thread's */
         break;
     }
     return false;
@@ -334,6 +335,14 @@ void worker_policy_changed(struct worker *worker)
 void worker_use_certificate(struct worker *worker, struct server_context *tls)
 {
     server_context_slot_put(&worker->tls, tls);
+}
+
+void worker_add_counts(const struct worker *worker, struct worker_counts *sum)
+{
+    for (int i = 0; i < RESOLVER_COUNTER_COUNT; i++)
+        sum->resolver[i] += resolver_counter_read(&worker->resolver, (enum resolver_counter)i);
+    sum->unchecked_addresses += gate_unchecked_address_count(worker->gate);
+    sum->hellos_with_ech += gate_ech_count(worker->gate);
 }
 
 void worker_stop(struct worker *worker)

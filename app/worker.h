@@ -3,6 +3,7 @@
 #pragma once
 #include "app/listening_sockets.h"
 #include "policy/policy_feed.h"
+#include "resolver/resolver.h"
 
 struct certificate_tools;
 struct client_limits;
@@ -37,6 +38,14 @@ bool worker_start(struct worker *worker, struct fault *fault);
 void worker_policy_changed(struct worker *worker);
 /* DNS over TLS begins with `tls` from now on. Any thread. */
 void worker_use_certificate(struct worker *worker, struct server_context *tls);
+
+/* What a worker has counted since it started. */
+struct worker_counts {
+    uint64_t resolver[RESOLVER_COUNTER_COUNT];
+    uint64_t unchecked_addresses, hellos_with_ech; /* of the gate */
+};
+/* Adds them to `sum`. Any thread. */
+void worker_add_counts(const struct worker *worker, struct worker_counts *sum);
 
 /* How a worker comes to have nothing left to do. */
 struct worker_drain {
