@@ -140,6 +140,7 @@ static void tell_sink(const struct own_probe *own, const struct probe_result *re
     const struct certificate_event event = {
         .name = &target->name,
         .endpoint = target->endpoint,
+        .requirement = target->requirement,
         .reason = result->reason,
         .finding = result->finding,
         .misses_report_pin = result->misses_report_pin,
@@ -159,6 +160,7 @@ static void on_probed(void *context, const struct probe_result *result)
     struct check_target target = *board_entry_target(own->entry); /* the entry may go */
     struct probe_result kept = *result; /* with a reference, that the board takes over */
     const struct check_moment now = moment_now(checker);
+    requirement_ref(target.requirement);
     LIST_REMOVE(own, probes);
     certificate_finding_ref(result->finding);
     bool has_overturned = certificate_board_settle(checker->parts.board, own->entry, &kept, &now);
@@ -167,6 +169,7 @@ static void on_probed(void *context, const struct probe_result *result)
         count(checker, CERTIFICATE_COUNTER_OVERTURNED);
     tell_sink(own, result, &target, has_overturned);
     certificate_finding_unref(result->finding);
+    requirement_unref(target.requirement);
     free(own);
 }
 

@@ -13,8 +13,9 @@ struct check_group;
 struct certificate_event {
     const struct host_name *name;
     struct endpoint endpoint;
-    enum reason reason;                  /* REASON_ALLOWED, or why not */
-    struct certificate_finding *finding; /* NULL: no certificate was seen */
+    const struct requirement *requirement; /* what was demanded; NULL: the default */
+    enum reason reason;                    /* REASON_ALLOWED, or why not */
+    struct certificate_finding *finding;   /* NULL: no certificate was seen */
     bool misses_report_pin, is_renewal, has_overturned;
     int64_t duration_ms;
 };
