@@ -42,6 +42,7 @@ static bool ask_resolver(struct explanation *explanation, struct policy *policy)
     policy_view_init(&view, &feed);
     resolver_init(resolver, &view, &explanation->options->gate_addresses,
                   (struct resolver_sink){ 0 });
+    resolver->zones = &explanation->options->zones;
     struct preview_question question = { .name = &explanation->target.name,
                                          .type = "A",
                                          .client = explanation->options->from,
@@ -96,6 +97,24 @@ static const char *outcome(const struct explanation *explanation)
     return is_allowed(explanation) ? "allowed" : "denied";
 }
 
+/* Who answers before rules are asked, if anybody does. */
+static void add_other_server(const struct explanation *explanation, struct text *text)
+{
+    const struct zone *zone =
+        zone_table_find(&explanation->options->zones, &explanation->target.name);
+    if (zone == NULL) {
+        text_add(text, "is looked up upstream first: the gate's address if the name has one there,"
+                       " else what the upstream DNS says");
+        return;
+    }
+    text_add(text, "is forwarded, whatever the rules say: the internal zone ");
+    host_name_add_to(&zone->name, text);
+    for (uint32_t i = 0; i < zone->server_count; i++) {
+        text_add(text, i > 0 ? ", " : " is at ");
+        endpoint_add_to(&zone->server[i], text);
+    }
+}
+
 static void print_dns(const struct explanation *explanation, const char *type,
                       const struct preview *preview)
 {
@@ -103,8 +122,7 @@ static void print_dns(const struct explanation *explanation, const char *type,
     struct text text = text_in(buffer, sizeof(buffer));
     text_add_format(&text, "  DNS %-5s %s", type, preview->rcode);
     if (preview->waits_for_lookup)
-        text_add(&text, "is looked up upstream first: the gate's address if the name has one there,"
-                        " else what the upstream DNS says");
+        add_other_server(explanation, &text);
     for (uint32_t i = 0; i < preview->address_count; i++) {
         text_add(&text, " ");
         ip_address_add_to(&preview->address[i], &text);

@@ -1,17 +1,20 @@
 /* app/command_serve.c - pinhole serve: comes by the sockets, starts the threads, waits until it is
  * to end, lets the connections finish, stops the threads. */
 #include "app/certificate_tools.h"
+#include "app/certificate_watch.h"
 #include "app/commands.h"
 #include "app/control.h"
 #include "app/gate_ranges.h"
 #include "app/listeners.h"
 #include "app/log_thread.h"
 #include "app/policy_thread.h"
+#include "app/status_service.h"
 #include "app/take_over.h"
 #include "app/worker.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/socket.h"
+#include "resolver/query_limit.h"
 #include "sni-gate/client_limits.h"
 
 #include <signal.h>
@@ -33,11 +36,14 @@ struct server {
     uint32_t worker_count;
     struct client_limits *limits;
     struct certificate_tools certificates;
-    atomic_bool is_ready; /* for new clients: until it is told to stop */
+    struct query_limit *query_limit;
+    struct certificate_watch *certificate; /* of DNS over TLS; NULL: no listener wants one */
+    struct status_service *status;         /* NULL: none is wanted */
+    atomic_bool is_ready;                  /* for new clients: until it is told to stop */
 };
 
 /* Rings of the log: one a worker, then one each for the other threads that log. */
-enum { RING_CONTROL, RING_POLICY, RING_RECORD, OTHER_RINGS };
+enum { RING_CONTROL, RING_POLICY, RING_RECORD, RING_CERTIFICATE, OTHER_RINGS };
 
 /* On the policy thread. */
 static void on_policy_published(void *context)
@@ -45,6 +51,36 @@ static void on_policy_published(void *context)
     struct server *server = context;
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_policy_changed(server->worker[i]);
+}
+
+/* On the thread that watches the certificate. */
+static void on_certificate_changed(void *context, struct server_context *latest)
+{
+    struct server *server = context;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        worker_use_certificate(server->worker[i], latest);
+}
+
+static bool read_certificate(struct server *server, struct fault *fault)
+{
+    const struct server_certificate files = { server->options.dot_certificate,
+                                              server->options.dot_key };
+    if (server->options.dot_listen_count == 0)
+        return true;
+    server->certificate = certificate_watch_new(&files, fault);
+    return server->certificate != NULL;
+}
+
+static bool watch_certificate(struct server *server, struct fault *fault)
+{
+    const struct certificate_watch_setup setup = {
+        .log = server->log,
+        .ring = server->options.workers + RING_CERTIFICATE,
+        .changed = on_certificate_changed,
+        .context = server,
+    };
+    return server->certificate == NULL ||
+           certificate_watch_start(server->certificate, &setup, fault);
 }
 
 static bool start_workers(struct server *server, struct fault *fault)
@@ -57,7 +93,10 @@ static bool start_workers(struct server *server, struct fault *fault)
                                   .own = server->own.endpoint,
                                   .own_count = server->own.count,
                                   .limits = server->limits,
-                                  .certificates = &server->certificates };
+                                  .certificates = &server->certificates,
+                                  .query_limit = server->query_limit };
+    if (server->certificate != NULL)
+        setup.tls = certificate_watch_first(server->certificate);
     if (!listening_sockets_bind_rest(&server->sockets, &server->options, fault))
         return false;
     for (uint32_t i = 0; i < server->options.workers; i++) {
@@ -70,6 +109,23 @@ static bool start_workers(struct server *server, struct fault *fault)
         if (!worker_start(server->worker[i], fault))
             return false;
     return true;
+}
+
+/* On this thread; its loop runs while control_wait() waits. */
+static bool start_status(struct server *server, struct fault *fault)
+{
+    struct status_gatherer_parts parts = { .options = &server->options,
+                                           .feed = policy_thread_feed(server->policy),
+                                           .record = policy_thread_record(server->policy),
+                                           .is_ready = &server->is_ready,
+                                           .workers = server->worker,
+                                           .worker_count = server->worker_count };
+    if (server->options.has_no_status)
+        return true;
+    server->status = status_service_new(&parts, listening_sockets_status(&server->sockets), fault);
+    if (server->status != NULL)
+        server->control.loop = status_service_loop(server->status);
+    return server->status != NULL;
 }
 
 static bool has_gate_key(const struct server *server, struct fault *fault)
@@ -96,7 +152,7 @@ static bool come_by_sockets(struct server *server, struct fault *fault)
 /* A connection through the gate takes two descriptors; the rest of the process needs some. */
 static uint32_t connections_for(uint64_t descriptor_limit, uint32_t workers)
 {
-    const uint64_t others = 64 + 16 * (uint64_t)workers;
+    const uint64_t others = 64 + STATUS_CONNECTIONS_AT_ONCE + 16 * (uint64_t)workers;
     uint64_t most = descriptor_limit > others ? (descriptor_limit - others) / 2 : 0;
     return most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
 }
@@ -105,11 +161,12 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
 {
     uint32_t workers = server->options.workers;
     if (!control_init(&server->control, &server->control_log, fault) ||
-        !come_by_sockets(server, fault))
+        !read_certificate(server, fault) || !come_by_sockets(server, fault))
         return false;
     fault_what(fault, "out of memory");
     server->limits = client_limits_new(connections_for(descriptor_limit, workers));
-    if (server->limits == NULL ||
+    server->query_limit = query_limit_new();
+    if (server->limits == NULL || server->query_limit == NULL ||
         !certificate_tools_init(&server->certificates, server->options.ca_file, fault))
         return false;
     own_endpoints_collect(&server->options, &server->own);
@@ -126,7 +183,8 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
                                          .context = server };
     server->policy = policy_thread_new(&setup, fault);
     return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
-           policy_thread_start(server->policy, fault);
+           start_status(server, fault) && policy_thread_start(server->policy, fault) &&
+           watch_certificate(server, fault);
 }
 
 /* The one line that says it is ready, with the real ports. */
@@ -141,11 +199,21 @@ static void print_ready(const struct server *server)
         endpoint_add_to(&options->dns_listen[i], &text);
         text_add(&text, ",");
     }
+    for (uint32_t i = 0; i < options->dot_listen_count; i++) {
+        text_add(&text, " dot ");
+        endpoint_add_to(&options->dot_listen[i], &text);
+        text_add(&text, ",");
+    }
     for (uint32_t i = 0; i < options->tls_listen_count; i++) {
         text_add(&text, " tls ");
         endpoint_add_to(&options->tls_listen[i].endpoint, &text);
         text_add_format(&text, "=%u%s,", options->tls_listen[i].client_port,
                         options->tls_listen[i].is_for_proxies ? ",proxy" : "");
+    }
+    if (!options->has_no_status) {
+        text_add(&text, " status ");
+        endpoint_add_to(&options->status_listen, &text);
+        text_add(&text, ",");
     }
     struct policy *policy = policy_feed_latest(policy_thread_feed(server->policy));
     text_add_format(&text, " %llu rules from %s\n", (unsigned long long)policy_rule_count(policy),
@@ -241,6 +309,8 @@ static enum control_event serve(struct server *server)
 static void drain(struct server *server, bool is_handed_over)
 {
     struct worker_drain how = { is_handed_over, server->control.drained };
+    if (is_handed_over)
+        status_service_stop_accepting(server->status);
     server->control.worker_count = server->worker_count;
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_drain(server->worker[i], &how);
@@ -260,7 +330,9 @@ static void log_drained(struct server *server, const struct worker_drained *sum)
 static void end_workers(struct server *server)
 {
     struct worker_drained sum = { 0 };
-    policy_thread_stop(server->policy); /* it speaks to the workers */
+    status_service_stop(server->status);
+    policy_thread_stop(server->policy); /* it speaks to the workers, as does the next */
+    certificate_watch_stop(server->certificate);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_stop(server->worker[i]);
     for (uint32_t i = 0; i < server->worker_count; i++) {
@@ -273,12 +345,17 @@ static void end_workers(struct server *server)
 
 static void stop(struct server *server)
 {
+    status_service_stop(server->status);
     policy_thread_stop(server->policy);
+    certificate_watch_stop(server->certificate);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_free(server->worker[i]);
     policy_thread_free(server->policy);
+    status_service_free(server->status);
     client_limits_free(server->limits);
     certificate_tools_release(&server->certificates);
+    query_limit_free(server->query_limit);
+    certificate_watch_free(server->certificate);
     log_thread_stop(server->log);
     take_over_release(&server->take_over);
     listening_sockets_release(&server->sockets);

@@ -58,9 +58,16 @@ static struct listening_socket find_listener(const struct options *options, int 
                 .listener = i,
                 .descriptor = descriptor,
             };
+    for (uint32_t i = 0; i < options->dot_listen_count && role == SOCKET_ROLE_LISTENER; i++)
+        if (endpoint_equal(&options->dot_listen[i], &endpoint))
+            return (struct listening_socket){ SOCKET_USE_DNS_TLS, i, 0, descriptor };
     for (uint32_t i = 0; i < options->tls_listen_count && role == SOCKET_ROLE_LISTENER; i++)
         if (endpoint_equal(&options->tls_listen[i].endpoint, &endpoint))
             return (struct listening_socket){ SOCKET_USE_GATE, i, 0, descriptor };
+    if (!options->has_no_status && endpoint_equal(&options->status_listen, &endpoint) &&
+        role == SOCKET_ROLE_LISTENER)
+        return (struct listening_socket){ SOCKET_USE_STATUS, 0, LISTENING_SOCKETS_CONTROL,
+                                          descriptor };
     return (struct listening_socket){ .descriptor = descriptor };
 }
 
@@ -69,13 +76,33 @@ void listening_sockets_adopt(struct listening_sockets *sockets, const struct opt
 {
     for (uint32_t i = 0; i < count; i++) {
         struct listening_socket found = find_listener(options, descriptors[i]);
-        if (found.use == SOCKET_USE_NONE) {
+        bool is_second = found.use == SOCKET_USE_STATUS && listening_sockets_status(sockets) >= 0;
+        if (found.use == SOCKET_USE_NONE || is_second) {
             (void)close(descriptors[i]);
             continue;
         }
-        found.worker = count_of(sockets, found.use, found.listener) % options->workers;
+        if (found.use != SOCKET_USE_STATUS)
+            found.worker = count_of(sockets, found.use, found.listener) % options->workers;
         add(sockets, &found);
     }
+}
+
+static const struct endpoint *endpoint_of(const struct options *options,
+                                          const struct listening_socket *socket)
+{
+    switch (socket->use) {
+    case SOCKET_USE_DNS_TLS:
+        return &options->dot_listen[socket->listener];
+    case SOCKET_USE_GATE:
+        return &options->tls_listen[socket->listener].endpoint;
+    case SOCKET_USE_STATUS:
+        return &options->status_listen;
+    case SOCKET_USE_DNS_UDP:
+    case SOCKET_USE_DNS_TCP:
+    case SOCKET_USE_NONE:
+        break;
+    }
+    return &options->dns_listen[socket->listener];
 }
 
 /* Binds one for each worker that has none. Those taken over were dealt out from the first worker
@@ -83,9 +110,7 @@ void listening_sockets_adopt(struct listening_sockets *sockets, const struct opt
 static bool bind_rest_of(struct listening_sockets *sockets, struct listening_socket wanted,
                          const struct options *options, struct fault *fault)
 {
-    const struct endpoint *endpoint = wanted.use == SOCKET_USE_GATE
-                                          ? &options->tls_listen[wanted.listener].endpoint
-                                          : &options->dns_listen[wanted.listener];
+    const struct endpoint *endpoint = endpoint_of(options, &wanted);
     wanted.worker = count_of(sockets, wanted.use, wanted.listener);
     for (; wanted.worker < options->workers; wanted.worker++) {
         wanted.descriptor = wanted.use == SOCKET_USE_DNS_UDP ? socket_bind_udp(endpoint, fault)
@@ -95,6 +120,27 @@ static bool bind_rest_of(struct listening_sockets *sockets, struct listening_soc
         add(sockets, &wanted);
     }
     return true;
+}
+
+int listening_sockets_status(const struct listening_sockets *sockets)
+{
+    for (uint32_t i = 0; i < sockets->count; i++)
+        if (sockets->socket[i].use == SOCKET_USE_STATUS)
+            return sockets->socket[i].descriptor;
+    return -1;
+}
+
+static bool bind_status(struct listening_sockets *sockets, const struct options *options,
+                        struct fault *fault)
+{
+    if (options->has_no_status || listening_sockets_status(sockets) >= 0)
+        return true;
+    int descriptor = socket_listen_tcp(&options->status_listen, fault);
+    struct listening_socket socket = { SOCKET_USE_STATUS, 0, LISTENING_SOCKETS_CONTROL,
+                                       descriptor };
+    if (descriptor >= 0)
+        add(sockets, &socket);
+    return descriptor >= 0;
 }
 
 bool listening_sockets_bind_rest(struct listening_sockets *sockets, const struct options *options,
@@ -107,9 +153,13 @@ bool listening_sockets_bind_rest(struct listening_sockets *sockets, const struct
         is_bound = bind_rest_of(sockets, udp, options, fault) &&
                    bind_rest_of(sockets, tcp, options, fault);
     }
+    for (uint32_t i = 0; is_bound && i < options->dot_listen_count; i++) {
+        struct listening_socket tls = { .use = SOCKET_USE_DNS_TLS, .listener = i };
+        is_bound = bind_rest_of(sockets, tls, options, fault);
+    }
     for (uint32_t i = 0; is_bound && i < options->tls_listen_count; i++) {
         struct listening_socket gate = { .use = SOCKET_USE_GATE, .listener = i };
         is_bound = bind_rest_of(sockets, gate, options, fault);
     }
-    return is_bound;
+    return is_bound && bind_status(sockets, options, fault);
 }

@@ -3,10 +3,13 @@
 #pragma once
 #include "app/listening_sockets.h"
 #include "policy/policy_feed.h"
+#include "resolver/resolver.h"
 
 struct certificate_tools;
 struct client_limits;
+struct query_limit;
 struct record_thread;
+struct server_context;
 struct worker;
 
 /* What all workers of a process are made of; borrowed for their life. */
@@ -20,6 +23,8 @@ struct worker_setup {
     uint32_t own_count;
     struct client_limits *limits;
     const struct certificate_tools *certificates;
+    struct query_limit *query_limit;
+    struct server_context *tls; /* of DNS over TLS; NULL where no listener wants it */
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a
@@ -31,6 +36,17 @@ bool worker_start(struct worker *worker, struct fault *fault);
 
 /* There is another policy: what the worker has open is judged again. Any thread. */
 void worker_policy_changed(struct worker *worker);
+/* DNS over TLS begins with `tls` from now on. Any thread. */
+void worker_use_certificate(struct worker *worker, struct server_context *tls);
+
+/* What a worker has counted since it started. */
+struct worker_counts {
+    uint64_t resolver[RESOLVER_COUNTER_COUNT];
+    uint64_t unchecked_addresses, hellos_with_ech; /* of the gate */
+};
+/* Adds them to `sum`. Any thread. */
+void worker_add_counts(const struct worker *worker, struct worker_counts *sum);
+
 /* How a worker comes to have nothing left to do. */
 struct worker_drain {
     bool is_handed_over; /* another process reads the sockets now; else who waits is accepted yet */
