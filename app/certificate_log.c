@@ -9,6 +9,7 @@
 #include "upstream/certificate_checks.h"
 
 enum { DAY_S = 86400 };
+enum expiry_kind { CHAIN_EXPIRES = 0, PINS_EXPIRE, EXPIRY_KINDS };
 
 static void add_pins(struct log_record *record, const struct certificate_finding *finding)
 {
@@ -89,9 +90,13 @@ static void tell(struct event_log *log, const struct certificate_event *event, c
     event_log_send(log);
 }
 
-static void tell_expiry(struct event_log *log, const struct certificate_event *event, int64_t days)
+static void tell_expiry(struct event_log *log, const struct certificate_event *event,
+                        enum expiry_kind kind, int64_t days)
 {
-    struct log_record *record = begin(log, event, "certificate_expires");
+    static const char *const reasons[] = {
+        [CHAIN_EXPIRES] = "certificate_expires", [PINS_EXPIRE] = "pins_expire"
+    };
+    struct log_record *record = begin(log, event, reasons[kind]);
     if (record == NULL)
         return;
     log_record_number(record, "days_left", days);
@@ -99,10 +104,20 @@ static void tell_expiry(struct event_log *log, const struct certificate_event *e
     event_log_send(log);
 }
 
-/* True the first time of a day. */
-static bool note_day(struct expiry_notes *notes, const struct host_name *name, int64_t day)
+/* INT64_MAX: it never ends. */
+static int64_t days_left(const struct certificate_event *event, enum expiry_kind kind,
+                         int64_t now_s)
 {
-    static const struct siphash_key no_secret = { { 0, 0 } }; /* a clash costs a line, no more */
+    int64_t end_s = kind == CHAIN_EXPIRES ? event->finding->not_after_s
+                                          : requirement_last_expiry(event->requirement);
+    return end_s == INT64_MAX ? INT64_MAX : (end_s - now_s) / DAY_S;
+}
+
+/* True the first time of a day. */
+static bool note_day(struct expiry_notes *notes, enum expiry_kind kind,
+                     const struct host_name *name, int64_t day)
+{
+    const struct siphash_key no_secret = { { kind, 0 } }; /* a clash costs a line, no more */
     uint64_t hash = siphash(&no_secret, name->wire, name->size);
     bool is_new = notes->note[hash % EXPIRY_NOTES].name != hash ||
                   notes->note[hash % EXPIRY_NOTES].day != day;
@@ -121,9 +136,10 @@ void certificate_log_checked(struct event_log *log, const struct certificate_eve
     }
     if (event->misses_report_pin)
         tell(log, event, reason_word(REASON_PIN_MISMATCH));
-    if (event->finding == NULL || event->finding->not_after_s == INT64_MAX)
-        return;
-    int64_t days = (event->finding->not_after_s - now_s) / DAY_S;
-    if (days < (int64_t)warning_days && note_day(notes, event->name, now_s / DAY_S))
-        tell_expiry(log, event, days);
+    for (int kind = 0; event->finding != NULL && kind < EXPIRY_KINDS; kind++) {
+        int64_t days = days_left(event, (enum expiry_kind)kind, now_s);
+        if (days < (int64_t)warning_days &&
+            note_day(notes, (enum expiry_kind)kind, event->name, now_s / DAY_S))
+            tell_expiry(log, event, (enum expiry_kind)kind, days);
+    }
 }

@@ -6,8 +6,9 @@ struct certificate_event;
 struct certificate_finding;
 struct gate_event;
 
-/* A chain that ends soon is told once a day for each name, as far as names fit in here: a name may
- * take another's place, which is then told once more. All zero, nothing was told yet. */
+/* A chain, or the last of a rule's pins, that ends soon is told once a day for each name, as far as
+ * names fit in here: a name may take another's place, which is then told once more. All zero,
+ * nothing was told yet. */
 enum { EXPIRY_NOTES = 256 };
 struct expiry_notes {
     struct {
@@ -21,6 +22,6 @@ struct expiry_notes {
 void certificate_log_add_connection(struct log_record *record, const struct gate_event *event);
 
 /* Tells of a check: that it failed, that no pin which only reports was in the chain, or that the
- * chain ends within `warning_days`. Nothing else is worth a line. */
+ * chain, or the last enforcing pin, ends within `warning_days`. Nothing else is worth a line. */
 void certificate_log_checked(struct event_log *log, const struct certificate_event *event,
                              uint32_t warning_days, struct expiry_notes *notes);

@@ -164,7 +164,7 @@ void observer_certificate_checked(void *context, const struct certificate_event 
     const struct settings *settings = policy_settings(policy_view_get(observer->view));
     certificate_log_checked(&observer->log, event, settings->certificate_warning_days,
                             &observer->expiries);
-    if (event->reason == REASON_ALLOWED)
+    if (event->reason == REASON_ALLOWED || event->reason == REASON_PIN_MISMATCH)
         record_thread_take_certificate(observer->record, event->name, event->endpoint.port,
                                        event->finding);
 }

@@ -10,6 +10,7 @@
 #include "tls/handshake.h"
 #include "tls/tls_client.h"
 #include "tls/trust_store.h"
+#include "upstream/certificate_judgement.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -156,27 +157,6 @@ static const struct hello_class classes[PIN_VIEWS] = {
 };
 static const char *const kinds[PIN_VIEWS] = { "ECDSA", "RSA" };
 
-static enum reason reason_of(enum certificate_status status)
-{
-    switch (status) {
-    case CERTIFICATE_UNTRUSTED:
-        break;
-    case CERTIFICATE_EXPIRED:
-        return REASON_CERTIFICATE_EXPIRED;
-    case CERTIFICATE_NOT_YET_VALID:
-        return REASON_CERTIFICATE_NOT_YET_VALID;
-    case CERTIFICATE_WRONG_NAME:
-        return REASON_CERTIFICATE_WRONG_NAME;
-    case CERTIFICATE_PIN_MISMATCH:
-        return REASON_PIN_MISMATCH;
-    case CERTIFICATE_ABSENT:
-        return REASON_CERTIFICATE_ABSENT;
-    case CERTIFICATE_GOOD:
-        return REASON_ALLOWED;
-    }
-    return REASON_CERTIFICATE_UNTRUSTED;
-}
-
 /* What both handshakes need. */
 struct tools {
     struct trust_store *roots;
@@ -193,7 +173,7 @@ static bool judge(const struct pin_probe *probe, const struct tools *tools,
     view->finding = certificate_check(tools->roots, chain, &demand);
     certificate_chain_free(chain);
     if (view->finding != NULL)
-        view->reason = reason_of(view->finding->status);
+        view->reason = certificate_status_reason(view->finding->status);
     return view->finding != NULL;
 }
 

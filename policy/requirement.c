@@ -103,6 +103,17 @@ bool requirement_has_live_pin(const struct requirement *requirement, int64_t now
     return false;
 }
 
+int64_t requirement_last_expiry(const struct requirement *requirement)
+{
+    uint32_t count;
+    int64_t last_s = INT64_MIN;
+    const struct required_pin *pins = requirement_pins(requirement, &count);
+    for (uint32_t i = 0; i < count; i++)
+        if (pins[i].is_enforced && pins[i].expires_at > last_s)
+            last_s = pins[i].expires_at;
+    return last_s != INT64_MIN ? last_s : PIN_NEVER_EXPIRES;
+}
+
 int64_t requirement_next_expiry(const struct requirement *requirement, int64_t now_s)
 {
     uint32_t count;

@@ -49,6 +49,10 @@ bool requirement_equal(const struct requirement *left, const struct requirement 
 bool requirement_has_enforcing_pin(const struct requirement *requirement);
 bool requirement_has_live_pin(const struct requirement *requirement, int64_t now_s);
 
+/* When the last of its enforcing pins expires; PIN_NEVER_EXPIRES: one never does, or there are
+ * none.
+ */
+int64_t requirement_last_expiry(const struct requirement *requirement);
 /* When the next pin, of either mode, expires; PIN_NEVER_EXPIRES: none does. */
 int64_t requirement_next_expiry(const struct requirement *requirement, int64_t now_s);
 

@@ -202,7 +202,7 @@ static enum watch_outcome pass_retry_on(struct handshake_watch *watch)
         return WATCH_CLIENT_LOST;
     down->passed += (size_t)sent;
     watch->has_relayed = true;
-    down->size = down->sent = down->size - judged;
+    down->size -= judged;
     memmove(down->bytes, down->bytes + judged, down->size);
     server_flight_restart(&watch->flight);
     watch->reads_second = true;

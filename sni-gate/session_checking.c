@@ -51,6 +51,13 @@ void session_demand(struct session *session, struct requirement *requirement)
     opening->request.rank = rank_address;
 }
 
+void session_demand_anew(struct session *session, struct requirement *requirement)
+{
+    requirement_ref(requirement);
+    requirement_unref(session->requirement);
+    session->requirement = requirement;
+}
+
 bool session_ask_for_verdict(struct session *session, verdict_fn on_outcome,
                              struct check_outcome *ret_outcome)
 {

@@ -83,6 +83,8 @@ typedef void (*verdict_fn)(struct check_wait *wait, const struct check_outcome *
 
 /* Sets what is demanded of the server, by the rule that allowed the name. */
 void session_demand(struct session *session, struct requirement *requirement);
+/* The same for a server that is checked already, by what the policy demands since. */
+void session_demand_anew(struct session *session, struct requirement *requirement);
 /* Does the rule demand a check of the server's certificate? */
 bool session_demands_check(const struct session *session);
 /* Asks for the verdict on the server that is connected. True: known, `*ret_outcome` is set. False:

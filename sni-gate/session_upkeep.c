@@ -124,17 +124,21 @@ static bool may_keep_server(const struct session *session, const struct connect_
 }
 
 /* What is not checked yet will be, by the rule that allowed it then; so that must demand as much.
- */
-static bool is_checked_enough(const struct session *session, const struct requirement *demanded)
+ * What the handshake has still to show is judged by the rule of this moment. */
+static bool is_checked_enough(struct session *session, struct requirement *demanded)
 {
-    bool is_settled = session->state == RELAYING ||
-                      (session->state == WATCHING && !session->opening->is_checking);
-    return is_settled ? session_meets(session, demanded)
-                      : requirement_equal(session->requirement, demanded);
+    bool is_watched = session->state == WATCHING && !session->opening->is_checking;
+    if (session->state != RELAYING && !is_watched)
+        return requirement_equal(session->requirement, demanded);
+    if (!session_meets(session, demanded))
+        return false;
+    if (is_watched)
+        session_demand_anew(session, demanded);
+    return true;
 }
 
 /* What is being decided just now, or was denied, needs no second judgement. */
-static bool is_still_allowed(const struct session *session, const struct policy *policy)
+static bool is_still_allowed(struct session *session, const struct policy *policy)
 {
     struct host_name name;
     struct connect_to elsewhere;

@@ -34,7 +34,6 @@ struct board_member {
     void *context;
     struct board_waits settled; /* not yet taken */
     bool is_told;               /* a letter is under way */
-    bool is_overturned;
 };
 
 LIST_HEAD(board_members, board_member);
@@ -247,16 +246,6 @@ static void tell(struct board_member *member)
         member->is_told = mailbox_post(member->mailbox, member->on_news, member);
 }
 
-static void tell_all_of_overturning(struct certificate_board *board)
-{
-    struct board_member *member;
-    LIST_FOREACH(member, &board->members, members)
-    {
-        member->is_overturned = true;
-        tell(member);
-    }
-}
-
 static void settle_waits(struct board_entry *entry, const struct probe_result *result)
 {
     struct board_wait *wait;
@@ -313,7 +302,7 @@ void *board_member_context(const struct board_member *member)
     return member->context; /* written by the same thread */
 }
 
-bool certificate_board_take(struct certificate_board *board, struct board_member *member,
+void certificate_board_take(struct certificate_board *board, struct board_member *member,
                             struct board_waits *waits)
 {
     struct board_wait *wait;
@@ -321,10 +310,8 @@ bool certificate_board_take(struct certificate_board *board, struct board_member
     TAILQ_FOREACH(wait, &member->settled, waits)
     wait->member = NULL;
     TAILQ_CONCAT(waits, &member->settled, waits);
-    bool is_overturned = member->is_overturned;
-    member->is_overturned = member->is_told = false;
+    member->is_told = false;
     unlock_board(board);
-    return is_overturned;
 }
 
 void certificate_board_forget(struct certificate_board *board, struct board_wait *wait)
@@ -401,19 +388,6 @@ struct board_answer certificate_board_ask(struct certificate_board *board,
     return answer;
 }
 
-bool certificate_board_look(struct certificate_board *board, const struct check_question *question,
-                            const struct check_moment *now, struct check_outcome *ret_outcome)
-{
-    struct check_question asked = *question;
-    lock_board(board);
-    const struct board_entry *entry = find_entry(bucket_of(board, &asked), &asked);
-    bool is_there = entry != NULL && certificate_verdict_holds(&entry->verdict, now);
-    if (is_there)
-        *ret_outcome = certificate_verdict_outcome(&entry->verdict);
-    unlock_board(board);
-    return is_there;
-}
-
 enum board_rank certificate_board_rank(struct certificate_board *board,
                                        const struct check_question *question,
                                        const struct check_moment *now)
@@ -459,10 +433,8 @@ bool certificate_board_settle(struct certificate_board *board, struct board_entr
         probe->was_used = false;
     end_probe(board, probe);
     settle_waits(probe, result);
-    if (change == VERDICT_OVERTURNED) {
+    if (change == VERDICT_OVERTURNED)
         doubt_others(board, probe);
-        tell_all_of_overturning(board);
-    }
     if (!probe->verdict.is_made)
         remove_entry(board, probe);
     unlock_board(board);

@@ -102,10 +102,6 @@ struct board_answer certificate_board_ask(struct certificate_board *board,
                                           const struct board_asker *asker,
                                           struct board_wait *fresh);
 
-/* Is there a verdict now? Starts nothing, and counts as no use. True: as BOARD_KNOWN. */
-bool certificate_board_look(struct certificate_board *board, const struct check_question *question,
-                            const struct check_moment *now, struct check_outcome *ret_outcome);
-
 /* What is known of an address, whatever the class of the hello. The lower is dialled first. */
 enum board_rank { BOARD_RANK_GOOD = 0, BOARD_RANK_UNKNOWN, BOARD_RANK_BAD };
 enum board_rank certificate_board_rank(struct certificate_board *board,
@@ -113,13 +109,12 @@ enum board_rank certificate_board_rank(struct certificate_board *board,
                                        const struct check_moment *now);
 
 /* The probe has ended; takes over the result's finding. Tells all who wait. True: a good verdict
- * was overturned, which all members are told too; those of other classes there are renewed soon. */
+ * was overturned; those of other classes there are renewed soon. */
 bool certificate_board_settle(struct certificate_board *board, struct board_entry *probe,
                               const struct probe_result *result, const struct check_moment *now);
 
-/* Moves what is settled of a member's to the end of `waits`; true where a good verdict was
- * overturned since it was last asked. */
-bool certificate_board_take(struct certificate_board *board, struct board_member *member,
+/* Moves what is settled of a member's to the end of `waits`. */
+void certificate_board_take(struct certificate_board *board, struct board_member *member,
                             struct board_waits *waits);
 /* Nobody waits with it any more; drops its outcome, if it was settled and not taken. */
 void certificate_board_forget(struct certificate_board *board, struct board_wait *wait);

@@ -98,13 +98,11 @@ static void tell_settled(struct certificate_checker *checker)
 {
     struct board_waits settled = TAILQ_HEAD_INITIALIZER(settled);
     struct board_wait *wait;
-    bool is_overturned = certificate_board_take(checker->parts.board, checker->member, &settled);
+    certificate_board_take(checker->parts.board, checker->member, &settled);
     while ((wait = TAILQ_FIRST(&settled)) != NULL) {
         TAILQ_REMOVE(&settled, wait, waits);
         tell_group((struct check_group *)((char *)wait - offsetof(struct check_group, wait)));
     }
-    if (is_overturned && checker->parts.sink.verdict_overturned != NULL)
-        checker->parts.sink.verdict_overturned(checker->parts.sink.context);
 }
 
 static void on_news(void *context)
@@ -140,6 +138,7 @@ static void tell_sink(const struct own_probe *own, const struct probe_result *re
     const struct certificate_event event = {
         .name = &target->name,
         .endpoint = target->endpoint,
+        .requirement = target->requirement,
         .reason = result->reason,
         .finding = result->finding,
         .misses_report_pin = result->misses_report_pin,
@@ -159,6 +158,7 @@ static void on_probed(void *context, const struct probe_result *result)
     struct check_target target = *board_entry_target(own->entry); /* the entry may go */
     struct probe_result kept = *result; /* with a reference, that the board takes over */
     const struct check_moment now = moment_now(checker);
+    requirement_ref(target.requirement);
     LIST_REMOVE(own, probes);
     certificate_finding_ref(result->finding);
     bool has_overturned = certificate_board_settle(checker->parts.board, own->entry, &kept, &now);
@@ -167,6 +167,7 @@ static void on_probed(void *context, const struct probe_result *result)
         count(checker, CERTIFICATE_COUNTER_OVERTURNED);
     tell_sink(own, result, &target, has_overturned);
     certificate_finding_unref(result->finding);
+    requirement_unref(target.requirement);
     free(own);
 }
 
@@ -305,18 +306,6 @@ bool certificate_checker_ask(struct certificate_checker *checker,
         return false;
     *ret_outcome = answer.outcome;
     return true;
-}
-
-bool certificate_checker_look(struct certificate_checker *checker,
-                              const struct check_question *question,
-                              struct check_outcome *ret_outcome)
-{
-    const struct check_moment now = moment_now(checker);
-    if (has_only_expired_pins(question->requirement, now.realtime_s)) {
-        *ret_outcome = (struct check_outcome){ .reason = REASON_PINS_EXPIRED, .was_known = true };
-        return true;
-    }
-    return certificate_board_look(checker->parts.board, question, &now, ret_outcome);
 }
 
 enum board_rank certificate_checker_rank(struct certificate_checker *checker,

@@ -13,19 +13,17 @@ struct check_group;
 struct certificate_event {
     const struct host_name *name;
     struct endpoint endpoint;
-    enum reason reason;                  /* REASON_ALLOWED, or why not */
-    struct certificate_finding *finding; /* NULL: no certificate was seen */
+    const struct requirement *requirement; /* what was demanded; NULL: the default */
+    enum reason reason;                    /* REASON_ALLOWED, or why not */
+    struct certificate_finding *finding;   /* NULL: no certificate was seen */
     bool misses_report_pin, is_renewal, has_overturned;
     int64_t duration_ms;
 };
 
-/* Who is told; either may be NULL. */
+/* Who is told; NULL: nobody. */
 struct certificate_sink {
     void *context;
     void (*certificate_checked)(void *context, const struct certificate_event *event);
-    /* A server that was good shows a wrong certificate; told to each worker, so that it looks at
-     * its live connections (certificate_checker_look()). */
-    void (*verdict_overturned)(void *context);
 };
 
 /* All are borrowed, and outlive the checker. */
@@ -80,11 +78,6 @@ bool certificate_checker_ask(struct certificate_checker *checker,
                              struct check_outcome *ret_outcome);
 /* No callback will come. Safe twice, and when nothing waits; the probe goes on. */
 void check_wait_cancel(struct check_wait *wait);
-
-/* What is known now; starts nothing. False: nothing is. */
-bool certificate_checker_look(struct certificate_checker *checker,
-                              const struct check_question *question,
-                              struct check_outcome *ret_outcome);
 
 /* For choosing an address: whether its certificate is known, whatever the class of the hello. */
 enum board_rank certificate_checker_rank(struct certificate_checker *checker,

@@ -5,7 +5,7 @@
 #include "policy/requirement.h"
 #include "tls/certificate_check.h"
 
-static enum reason reason_of(enum certificate_status status)
+enum reason certificate_status_reason(enum certificate_status status)
 {
     switch (status) {
     case CERTIFICATE_EXPIRED:
@@ -74,13 +74,15 @@ struct certificate_judgement certificate_judge(const struct certificate_claim *c
     };
     host_name_add_to(claim->name, &text);
     demand.pin_count = live_pins(claim->requirement, true, demand.now_s, pins);
+    if (demand.pin_count == 0 && requirement_has_enforcing_pin(claim->requirement))
+        return (struct certificate_judgement){ .reason = REASON_PINS_EXPIRED };
     struct certificate_finding *finding = certificate_check(claim->trust_store, chain, &demand);
     if (finding == NULL)
         return (struct certificate_judgement){ .reason = REASON_OUT_OF_RESOURCES };
     bool is_by_own_key = demand.is_pin_only && finding->count > 0 &&
                          has_pin(pins, demand.pin_count, &finding->chain[0].spki);
     return (struct certificate_judgement){
-        .reason = reason_of(finding->status),
+        .reason = certificate_status_reason(finding->status),
         .finding = finding,
         .misses_report_pin = misses_report_pin(claim->requirement, finding, demand.now_s),
         .dates_count = !is_by_own_key,

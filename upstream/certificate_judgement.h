@@ -2,9 +2,9 @@
  * showed. Pure, but for memory; any thread. */
 #pragma once
 #include "policy/verdict.h"
+#include "tls/certificate_finding.h"
 
 struct certificate_chain;
-struct certificate_finding;
 struct host_name;
 struct requirement;
 struct trust_store;
@@ -19,10 +19,14 @@ struct certificate_claim {
 
 struct certificate_judgement {
     enum reason reason;                  /* REASON_ALLOWED, or why not */
-    struct certificate_finding *finding; /* a reference of the receiver's; NULL: out of memory */
+    struct certificate_finding *finding; /* a reference of the receiver's; NULL: out of memory, or
+                                            nothing was looked at, since all pins have expired */
     bool misses_report_pin; /* pins that only report are in force, and the chain has none of them */
     bool dates_count;       /* false: a pin on the server's own key is all that does */
 };
+
+/* How a finding reads as a reason: REASON_ALLOWED for a good one. */
+enum reason certificate_status_reason(enum certificate_status status);
 
 /* `chain` is NULL where none was shown. */
 struct certificate_judgement certificate_judge(const struct certificate_claim *claim,

@@ -83,6 +83,27 @@ def test_second_hello_with_the_same_name_goes_on(pinhole, tcp_server, retry):
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("cut", [0, 4, len(CHANGE)], ids=["behind", "in-pieces", "at-once"])
+def test_what_follows_a_retry_reaches_the_client_whole(pinhole, tcp_server, cut):
+    """A server's change of cipher comes with its HelloRetryRequest, or in any two parts."""
+    second = second_hello(NAME)
+
+    def handle(connection):
+        receive(connection, len(HELLO))
+        connection.sendall(RETRY + CHANGE[:cut])
+        receive(connection, len(second))
+        connection.sendall(CHANGE[cut:] + ANSWER)
+        return read_to_end(connection).data
+
+    tcp_server(handle)
+    with pinhole.connect() as client:
+        client.sendall(HELLO)
+        assert receive(client, len(RETRY)) == RETRY
+        client.sendall(second)
+        assert receive(client, len(CHANGE + ANSWER)) == CHANGE + ANSWER
+
+
+@pytest.mark.quick
 @pytest.mark.parametrize("second", [second_hello(OTHER), second_hello(NAME.upper()), CHANGE + second_hello(OTHER),
                                     EARLY + second_hello(OTHER), records(client_hello(supported_versions()))],
                          ids=["another-name", "capitals", "after-ccs", "after-early-data", "no-name"])

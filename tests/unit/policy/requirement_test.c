@@ -56,6 +56,28 @@ static void expired_and_reporting_pins_do_not_count(void **state)
     requirement_unref(requirement);
 }
 
+static void the_last_enforcing_pin_counts(void **state)
+{
+    (void)state;
+    const struct required_pin pins[] = { { ONE, true, 10 },
+                                         { OTHER, true, 15 },
+                                         { OTHER, false, 20 },
+                                         { ONE, true, PIN_NEVER_EXPIRES } };
+    const struct {
+        uint32_t first, count;
+        int64_t expected;
+    } rows[] = {
+        { 0, 1, 10 }, { 0, 3, 15 }, { 2, 1, PIN_NEVER_EXPIRES }, { 0, 4, PIN_NEVER_EXPIRES }
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct requirement *requirement =
+            requirement_new(VERIFY_CHAIN, pins + rows[i].first, rows[i].count);
+        assert_true(requirement_last_expiry(requirement) == rows[i].expected);
+        requirement_unref(requirement);
+    }
+    assert_true(requirement_last_expiry(NULL) == PIN_NEVER_EXPIRES);
+}
+
 static void the_stricter_comes_first(void **state)
 {
     (void)state;
@@ -85,6 +107,7 @@ int main(void)
         cmocka_unit_test(the_default_is_a_chain_without_pins),
         cmocka_unit_test(order_of_pins_does_not_count),
         cmocka_unit_test(expired_and_reporting_pins_do_not_count),
+        cmocka_unit_test(the_last_enforcing_pin_counts),
         cmocka_unit_test(the_stricter_comes_first),
         cmocka_unit_test(too_many_pins_are_refused),
     };
