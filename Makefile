@@ -1,6 +1,6 @@
 # What a person does here; `make` alone lists it. The work is in scripts/, the build in CMakeLists.txt, its
 # results in build/.
-.PHONY: help run test demo bench bench-dns bench-gate fuzz format
+.PHONY: help run test demo bench bench-dns bench-gate bench-checks fuzz format
 .DEFAULT_GOAL := help
 
 help: ## list these
@@ -23,6 +23,9 @@ bench-dns: ## the DNS server alone
 
 bench-gate: ## the gate alone
 	@scripts/bench.sh gate
+
+bench-checks: ## what the check of certificates costs the gate
+	@scripts/bench.sh checks
 
 fuzz: ## feed the parsers hostile bytes, FUZZ_SECONDS (300) for each of them
 	@scripts/fuzz.sh

@@ -1,22 +1,27 @@
 #!/usr/bin/env bash
-# Measures: scripts/bench.sh [dns|gate|all] [ROUNDS [write]]. bench/README.md says what and how. With `write` the
-# tables also replace those in docs/benchmarks.md.
+# Measures: scripts/bench.sh [dns|gate|checks|all] [ROUNDS [write]]. bench/README.md says what and how. With `write`
+# the tables also replace those in docs/benchmarks.md.
 source "$(dirname "$0")/common.sh"
 
 which=${1:-all} rounds=${2:-5} write=${3:-}
-[[ $which =~ ^(dns|gate|all)$ && $rounds =~ ^[1-9][0-9]*$ && $write =~ ^(write)?$ ]] ||
-    fail "usage: $0 [dns|gate|all] [ROUNDS [write]]"
+[[ $which =~ ^(dns|gate|checks|all)$ && $rounds =~ ^[1-9][0-9]*$ && $write =~ ^(write)?$ ]] ||
+    fail "usage: $0 [dns|gate|checks|all] [ROUNDS [write]]"
+
+# The rounds of the checks are short, and what they look for is small.
+run_dns() { python3 bench/dns/compare.py build/release "$rounds"; }
+run_gate() { python3 bench/gate/compare.py build/release "$rounds"; }
+run_checks() { python3 bench/gate/checks.py build/release $((5 * rounds)) && python3 bench/gate/delay.py build/release; }
 
 # measure NAME: runs one bench and shows its tables.
 measure()
 {
     echo
-    python3 "bench/$1/compare.py" build/release "$rounds" | tee "build/bench-$1.txt"
+    "run_$1" | tee "build/bench-$1.txt"
     [ -z "$write" ] || python3 bench/write_document.py docs/benchmarks.md "$1" "build/bench-$1.txt"
 }
 
 scripts/install_packages.sh build bench
-build release pinhole dns-echo dns-load gate-relay gate-server gate-load
-for name in dns gate; do
+build release pinhole dns-echo dns-load gate-relay gate-server gate-load gate-tls-load
+for name in dns gate checks; do
     [ "$which" != all ] && [ "$which" != "$name" ] || measure "$name"
 done

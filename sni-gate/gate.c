@@ -7,6 +7,7 @@
 #include "sni-gate/alert.h"
 #include "sni-gate/client_limits.h"
 #include "sni-gate/session.h"
+#include "tls/certificate_memory.h"
 #include "upstream/upstream.h"
 
 #include <errno.h>
@@ -108,8 +109,10 @@ struct gate *gate_new(const struct gate_parts *parts)
 {
     struct gate *gate = calloc(1, sizeof(*gate));
     struct relay_pool *relays = relay_pool_new(parts->loop);
-    if (gate == NULL || relays == NULL) {
+    struct certificate_memory *certificates = certificate_memory_new();
+    if (gate == NULL || relays == NULL || certificates == NULL) {
         relay_pool_free(relays);
+        certificate_memory_free(certificates);
         free(gate);
         return NULL;
     }
@@ -121,6 +124,7 @@ struct gate *gate_new(const struct gate_parts *parts)
         .trust_store = parts->trust_store,
         .view = parts->view,
         .relays = relays,
+        .certificates = certificates,
         .limits = parts->limits,
         .sink = parts->sink,
         .address_check = { .addresses = parts->addresses },
@@ -145,6 +149,7 @@ void gate_free(struct gate *gate)
     gate_stop(gate);
     gate_close_all(gate);
     relay_pool_free(gate->sessions.relays);
+    certificate_memory_free(gate->sessions.certificates);
     if (gate->spare_descriptor >= 0)
         (void)close(gate->spare_descriptor);
     uv_close((uv_handle_t *)&gate->resume, on_handle_closed);

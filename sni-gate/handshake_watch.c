@@ -326,7 +326,8 @@ enum watch_outcome handshake_watch_start(struct handshake_watch *watch,
                                        .reason = REASON_UPSTREAM_MALFORMED };
     watch->up.events = sides->client_events;
     watch->down.events = sides->server_events;
-    server_flight_init(&watch->flight, sides->wants_proof ? &hello->hello : NULL);
+    server_flight_init(&watch->flight, sides->wants_proof ? &hello->hello : NULL,
+                       sides->certificates);
     enum watch_outcome outcome =
         take_up(watch, first->raw + first->judged_size, first->raw_size - first->judged_size);
     return outcome == WATCH_GOES_ON ? run(watch) : outcome;
@@ -394,7 +395,8 @@ enum watch_outcome handshake_watch_start_over(struct handshake_watch *watch,
 {
     way_clear(&watch->down);
     server_flight_release(&watch->flight);
-    server_flight_init(&watch->flight, watch->wants_proof ? &watch->hello->hello : NULL);
+    server_flight_init(&watch->flight, watch->wants_proof ? &watch->hello->hello : NULL,
+                       sides->certificates);
     watch->server = sides->server;
     watch->is_held = sides->is_held;
     watch->has_server_ended = false;

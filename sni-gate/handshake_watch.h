@@ -28,6 +28,7 @@ struct watch_sides {
     uint32_t client_events, server_events;
     bool is_held;     /* until handshake_watch_let_go() */
     bool wants_proof; /* what the server shows of its certificate is watched too */
+    struct certificate_memory *certificates; /* borrowed; NULL: none is remembered */
 };
 
 /* Bytes on their way from one side to the other. */

@@ -7,6 +7,8 @@
 #include "sni-gate/tls_record.h"
 #include "tls/server_signature.h"
 
+enum { ALL_KEYS = HELLO_RSA | HELLO_ECDSA }; /* nothing behind them can add to it */
+
 static uint8_t versions_of(const struct client_hello *hello)
 {
     uint8_t versions = hello->offers_tls13 ? HELLO_TLS13 : 0;
@@ -22,7 +24,7 @@ static uint8_t versions_of(const struct client_hello *hello)
 static uint8_t keys_of_schemes(struct reader schemes)
 {
     uint8_t keys = 0;
-    while (reader_left(&schemes) > 0)
+    while (reader_left(&schemes) > 0 && keys != ALL_KEYS)
         keys |= signature_scheme_keys(reader_uint(&schemes, 2));
     return keys;
 }
@@ -30,7 +32,7 @@ static uint8_t keys_of_schemes(struct reader schemes)
 static uint8_t keys_of_suites(struct reader suites)
 {
     uint8_t keys = 0;
-    while (reader_left(&suites) > 0)
+    while (reader_left(&suites) > 0 && keys != ALL_KEYS)
         keys |= cipher_suite_of(reader_uint(&suites, 2)).keys;
     return keys;
 }

@@ -11,9 +11,11 @@
 
 enum { ALERT_WARNING = 1, ALERT_FATAL = 2, ALERT_CLOSE_NOTIFY = 0, CURVE_TYPE_NAMED = 3 };
 
-void server_flight_init(struct server_flight *flight, const struct client_hello *hello)
+void server_flight_init(struct server_flight *flight, const struct client_hello *hello,
+                        struct certificate_memory *certificates)
 {
     *flight = (struct server_flight){ .hello = hello,
+                                      .certificates = certificates,
                                       .records = { .limit = SERVER_OPENING_MAX,
                                                    .expected = HANDSHAKE_SERVER_HELLO },
                                       .status = SERVER_FLIGHT_INCOMPLETE };
@@ -81,7 +83,7 @@ static enum server_flight_status take_certificate(struct server_flight *flight,
         return SERVER_FLIGHT_MALFORMED;
     if (reader_left(&list) == 0)
         return SERVER_FLIGHT_NO_CERTIFICATE;
-    flight->chain = certificate_chain_read(list);
+    flight->chain = certificate_chain_read(list, flight->certificates);
     if (flight->chain == NULL)
         return SERVER_FLIGHT_MALFORMED;
     flight->step = FLIGHT_STATUS_OR_KEY_EXCHANGE;
@@ -240,10 +242,10 @@ size_t server_flight_size(const struct server_flight *flight)
 
 void server_flight_restart(struct server_flight *flight)
 {
-    const struct client_hello *hello = flight->hello;
+    const struct server_flight before = *flight;
     assert(flight->status == SERVER_FLIGHT_RETRY);
     server_flight_release(flight);
-    server_flight_init(flight, hello);
+    server_flight_init(flight, before.hello, before.certificates);
     flight->has_retried = true;
 }
 

@@ -10,6 +10,7 @@
 #include "sni-gate/server_records.h"
 
 struct certificate_chain;
+struct certificate_memory;
 struct client_hello;
 
 enum {
@@ -46,7 +47,8 @@ enum server_flight_step {
 
 /* All zero, it may be released. */
 struct server_flight {
-    const struct client_hello *hello; /* borrowed; NULL: only the opening is read */
+    const struct client_hello *hello;        /* borrowed; NULL: only the opening is read */
+    struct certificate_memory *certificates; /* borrowed; NULL: none is remembered */
     struct server_records records;
     enum server_flight_status status;
     enum server_flight_step step;
@@ -59,8 +61,10 @@ struct server_flight {
 };
 
 /* `hello` is what the flight answers, and must outlive it together with its message. NULL: a
- * ServerHello is all that is asked for, unless it is a HelloRetryRequest. */
-void server_flight_init(struct server_flight *flight, const struct client_hello *hello);
+ * ServerHello is all that is asked for, unless it is a HelloRetryRequest. `certificates` outlives
+ * it too; NULL where there is none. */
+void server_flight_init(struct server_flight *flight, const struct client_hello *hello,
+                        struct certificate_memory *certificates);
 
 /* Judges all that the server has sent since the start of a record; the bytes that it had the last
  * time come first again, and are not looked at again. */

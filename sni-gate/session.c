@@ -448,9 +448,13 @@ static void watch_server_ready(struct socket_watch *server, uint32_t events)
 static void watch_handshake(struct session *session)
 {
     struct session_opening *opening = session->opening;
-    const struct watch_sides sides = { &session->client,       opening->request.server,
-                                       opening->client_events, opening->request.server_events,
-                                       opening->is_checking,   session_demands_check(session) };
+    const struct watch_sides sides = { &session->client,
+                                       opening->request.server,
+                                       opening->client_events,
+                                       opening->request.server_events,
+                                       opening->is_checking,
+                                       session_demands_check(session),
+                                       session->context->certificates };
     bool is_first = opening->watch.client == NULL;
     opening->request.server->on_ready = watch_server_ready;
     act_on_watch(session, is_first ? handshake_watch_start(&opening->watch, &sides, &opening->hello)

@@ -29,6 +29,7 @@ enum {
 };
 
 struct certificate_checker;
+struct certificate_memory;
 struct trust_store;
 struct session;
 LIST_HEAD(session_list, session);
@@ -44,6 +45,7 @@ struct session_context {
     struct client_limits *limits; /* NULL: none; shared with other workers */
     struct certificate_checker *checker;
     const struct trust_store *trust_store;
+    struct certificate_memory *certificates;
     struct gate_sink sink;
     struct address_check address_check;
     struct session_list live;           /* not yet told to the sink */

@@ -86,11 +86,10 @@ void session_keep_outcome(struct session *session, const struct check_outcome *o
 /* A certificate that the check has just found good is not judged twice. */
 static bool is_the_one_checked(const struct session *session, const struct certificate_chain *chain)
 {
-    struct certificate_fingerprint shown;
     const struct certificate_finding *checked = session->finding;
     return checked != NULL && checked->status == CERTIFICATE_GOOD &&
-           certificate_chain_fingerprint(chain, &shown) &&
-           memcmp(&shown, &checked->fingerprint, sizeof(shown)) == 0;
+           memcmp(certificate_chain_fingerprint(chain), &checked->fingerprint,
+                  sizeof(checked->fingerprint)) == 0;
 }
 
 /* Under TLS 1.2 and lower: the very certificate that passes, whose key has signed. */

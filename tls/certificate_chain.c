@@ -9,55 +9,75 @@
 #include <stdlib.h>
 
 /* Takes over the stack, in any case. */
-static struct certificate_chain *chain_taking(STACK_OF(X509) * certificates)
+static struct certificate_chain *chain_taking(STACK_OF(X509) * certificates,
+                                              const struct certificate_fingerprint *fingerprint)
 {
     struct certificate_chain *chain = malloc(sizeof(*chain));
     if (chain == NULL) {
         sk_X509_pop_free(certificates, X509_free);
         return NULL;
     }
-    chain->certificates = certificates;
+    *chain = (struct certificate_chain){ certificates, *fingerprint };
     return chain;
 }
 
 /* RFC 5246 7.4.2: a length of three bytes, and the certificate's DER, with nothing behind it. */
-static bool read_certificate(struct reader *list, STACK_OF(X509) * certificates)
+static X509 *read_certificate(struct reader *list, struct certificate_memory *memory,
+                              struct certificate_fingerprint *ret_fingerprint)
 {
     struct reader bytes = reader_vector(list, 3);
-    const unsigned char *at = bytes.at;
     if (list->failed || reader_left(&bytes) == 0)
-        return false;
-    X509 *certificate = d2i_X509(NULL, &at, (long)reader_left(&bytes));
-    if (certificate != NULL && at == bytes.end && sk_X509_push(certificates, certificate) > 0)
-        return true;
-    X509_free(certificate);
-    return false;
+        return NULL;
+    return certificate_memory_read(memory, bytes, ret_fingerprint);
 }
 
-struct certificate_chain *certificate_chain_read(struct reader list)
+/* Adds all that there are. */
+static bool read_certificates(struct reader list, struct certificate_memory *memory,
+                              STACK_OF(X509) * certificates,
+                              struct certificate_fingerprint *ret_first)
 {
+    struct certificate_fingerprint fingerprint;
+    while (!reader_done(&list)) {
+        int count = sk_X509_num(certificates);
+        X509 *certificate = count < PRESENTED_CERTIFICATES_MAX
+                                ? read_certificate(&list, memory, &fingerprint)
+                                : NULL;
+        if (certificate == NULL || sk_X509_push(certificates, certificate) <= 0) {
+            X509_free(certificate);
+            return false;
+        }
+        if (count == 0)
+            *ret_first = fingerprint;
+    }
+    return true;
+}
+
+struct certificate_chain *certificate_chain_read(struct reader list,
+                                                 struct certificate_memory *memory)
+{
+    struct certificate_fingerprint fingerprint;
     if (list.failed || reader_left(&list) == 0 || reader_left(&list) > CERTIFICATE_LIST_BYTES_MAX)
         return NULL;
     STACK_OF(X509) *certificates = sk_X509_new_null();
-    bool is_well = certificates != NULL;
     ERR_clear_error();
-    while (is_well && !reader_done(&list))
-        is_well = sk_X509_num(certificates) < PRESENTED_CERTIFICATES_MAX &&
-                  read_certificate(&list, certificates);
+    bool is_well =
+        certificates != NULL && read_certificates(list, memory, certificates, &fingerprint);
     ERR_clear_error();
     if (is_well)
-        return chain_taking(certificates);
+        return chain_taking(certificates, &fingerprint);
     sk_X509_pop_free(certificates, X509_free);
     return NULL;
 }
 
 struct certificate_chain *certificate_chain_of(STACK_OF(X509) * certificates)
 {
+    struct certificate_fingerprint fingerprint;
     int count = sk_X509_num(certificates); /* -1 of NULL */
-    if (count < 1 || count > PRESENTED_CERTIFICATES_MAX)
+    if (count < 1 || count > PRESENTED_CERTIFICATES_MAX ||
+        X509_digest(sk_X509_value(certificates, 0), EVP_sha256(), fingerprint.sha256, NULL) != 1)
         return NULL;
     STACK_OF(X509) *copy = X509_chain_up_ref(certificates);
-    return copy != NULL ? chain_taking(copy) : NULL;
+    return copy != NULL ? chain_taking(copy, &fingerprint) : NULL;
 }
 
 void certificate_chain_free(struct certificate_chain *chain)
@@ -81,14 +101,8 @@ bool certificate_spki(const X509 *certificate, struct spki_pin *ret_pin)
     return is_well;
 }
 
-bool certificate_chain_fingerprint(const struct certificate_chain *chain,
-                                   struct certificate_fingerprint *ret_fingerprint)
+const struct certificate_fingerprint *certificate_chain_fingerprint(
+    const struct certificate_chain *chain)
 {
-    struct certificate_fingerprint fingerprint;
-    unsigned size = sizeof(fingerprint.sha256);
-    if (X509_digest(sk_X509_value(chain->certificates, 0), EVP_sha256(), fingerprint.sha256,
-                    &size) != 1)
-        return false;
-    *ret_fingerprint = fingerprint;
-    return true;
+    return &chain->fingerprint;
 }

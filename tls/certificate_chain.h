@@ -5,20 +5,22 @@
 #include "base/reader.h"
 
 struct certificate_chain;
+struct certificate_fingerprint;
+struct certificate_memory;
 
 enum {
     PRESENTED_CERTIFICATES_MAX = 16,
     CERTIFICATE_LIST_BYTES_MAX = 64 * 1024, /* with the lengths of its certificates */
 };
 
-/* Reads a certificate_list (RFC 5246 7.4.2), without its own length. NULL where it is malformed,
- * empty or too long, or when out of memory. */
-struct certificate_chain *certificate_chain_read(struct reader list);
+/* Reads a certificate_list (RFC 5246 7.4.2), without its own length. What `memory` knows is not
+ * parsed again; it is borrowed for the call, and NULL where there is none. NULL where the list is
+ * malformed, empty or too long, or when out of memory. */
+struct certificate_chain *certificate_chain_read(struct reader list,
+                                                 struct certificate_memory *memory);
 /* NULL is fine. */
 void certificate_chain_free(struct certificate_chain *chain);
 
-struct certificate_fingerprint;
-
-/* Of the server's own certificate. False when out of memory. */
-bool certificate_chain_fingerprint(const struct certificate_chain *chain,
-                                   struct certificate_fingerprint *ret_fingerprint);
+/* Of the server's own certificate; borrowed. */
+const struct certificate_fingerprint *certificate_chain_fingerprint(
+    const struct certificate_chain *chain);

@@ -318,9 +318,8 @@ struct certificate_finding *certificate_check(const struct trust_store *store,
         finding = check_by_pins(chain->certificates, demand);
     else
         finding = check_by_roots(store->store, chain->certificates, demand);
-    if (finding != NULL && chain != NULL &&
-        !certificate_chain_fingerprint(chain, &finding->fingerprint))
-        finding = certificate_finding_unref(finding);
+    if (finding != NULL && chain != NULL)
+        finding->fingerprint = *certificate_chain_fingerprint(chain);
     ERR_clear_error();
     return finding;
 }

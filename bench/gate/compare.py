@@ -5,7 +5,6 @@ import collections
 import json
 import os
 import pathlib
-import resource
 import shutil
 import subprocess
 import sys
@@ -14,8 +13,8 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
 
 import gates
+import machine
 import report
-from support import isolation
 
 CONNECTIONS, LANES = 3000, 64
 BULK_BYTES = 512 << 20
@@ -181,25 +180,12 @@ class Bench:
         path.write_text(json.dumps(named, indent=1), encoding="utf-8")
 
 
-def prepare_machine():
-    """A network of its own, with the same congestion control wherever this runs."""
-    isolation.enter()
-    if not isolation.is_isolated:
-        sys.exit("this needs a network namespace of its own: run it as root, or permit user namespaces")
-    settings = {"tcp_congestion_control": "reno", "ip_local_port_range": "10000 65535"}
-    for name, value in settings.items():
-        pathlib.Path("/proc/sys/net/ipv4", name).write_text(value, encoding="ascii")
-    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    return min(IDLE_CONNECTIONS, (limit - DESCRIPTORS_SPARED) // 2)
-
-
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("this needs two cores: one for the gate, one for the load")
-    idle_connections = prepare_machine()
+    idle_connections = min(IDLE_CONNECTIONS, (machine.prepare() - DESCRIPTORS_SPARED) // 2)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pinhole-bench-"))
     bench = Bench(build, folder)
     try:

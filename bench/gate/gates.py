@@ -35,27 +35,30 @@ def missing_peers():
     return missing
 
 
-def is_listening(address):
-    """Whether somebody listens on this TCP address, without connecting to it."""
+def is_listening(address, namespace="self"):
+    """Whether somebody listens on this TCP address in the network of a process, without connecting to it."""
     host, port = address.split(":")
     wanted = "".join(f"{int(byte):02X}" for byte in reversed(host.split("."))) + f":{int(port):04X}"
-    lines = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    lines = pathlib.Path(f"/proc/{namespace}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     return any(fields[1] == wanted and fields[3] == "0A" for fields in map(str.split, lines))
 
 
 class Process:
-    """A program on one core. Ready when it listens on `address`; what it prints is in FOLDER/NAME.log."""
+    """A program on one core. Ready when it listens on `address`; what it prints is in FOLDER/NAME.log. `namespace`
+    is a process in whose network it is to be."""
 
-    def __init__(self, name, command, address, folder, core=SERVER_CORE):
+    def __init__(self, name, command, address, folder, core=SERVER_CORE, namespace="self"):
         self.name, self.address, self.log = name, address, folder / f"{name}.log"
-        self._command = ["taskset", "-c", core, *map(str, command)]
+        there = [] if namespace == "self" else ["nsenter", "-t", str(namespace), "-n"]
+        self._command = [*there, "taskset", "-c", core, *map(str, command)]
+        self._namespace = namespace
         self._process = None
 
     def start(self):
         with open(self.log, "w", encoding="utf-8") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
-        while not is_listening(self.address):
+        while not is_listening(self.address, self._namespace):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} did not start; see {self.log}")
             time.sleep(0.01)
@@ -130,10 +133,10 @@ def relay(build, folder, how, address):
     return Process(f"relay-{how}", [build / "bench/gate-relay", how, address, SERVER], address, folder)
 
 
-def write_policy(pinhole, path, rule_count):
+def write_policy(pinhole, path, rule_count, verify="none"):
     subprocess.run([pinhole, "init", "--db", path], check=True, stdout=subprocess.DEVNULL)
     # One statement: sqlite3 compiles the triggers that guard an edit anew for each.
-    rows = ",\n".join(f"('{name}', 'none')" for name in allowed_names(rule_count))
+    rows = ",\n".join(f"('{name}', '{verify}')" for name in allowed_names(rule_count))
     subprocess.run(["sqlite3", "-bail", path], input=f"INSERT INTO rule (target, verify) VALUES {rows};", text=True,
                    check=True)
 
@@ -145,9 +148,52 @@ def pinhole_gate(build, folder, rule_count, address):
     policy = folder / "policy" / f"{rule_count}.db"
     write_policy(build / "app/pinhole", policy, rule_count)
     name = "pinhole" if rule_count == NAMES else f"pinhole-{rule_count // 1000}k"
-    return Process(name, [build / "app/pinhole", "serve", "--status-listen", "none", "--db", policy, "--workers", "1",
-                          "--upstream-dns", DNS, "--dns-listen", "127.0.0.1:0", "--tls-listen", f"{address}=443"],
-                   address, folder)
+    return Process(name, serve_command(build, policy, address), address, folder)
+
+
+def serve_command(build, policy, address):
+    return [build / "app/pinhole", "serve", "--status-listen", "none", "--db", policy, "--workers", "1", "--upstream-dns", DNS, "--dns-listen",
+            "127.0.0.1:0", "--tls-listen", f"{address}=443"]
+
+
+def checking_gate(build, folder, verify, ca_file, address, cold_start="parallel"):
+    """Pinhole with rules that all have this `verify`."""
+    name = f"pinhole-{verify}-{cold_start}"
+    (folder / f"policy-{name}").mkdir()
+    policy = folder / f"policy-{name}" / "policy.db"
+    write_policy(build / "app/pinhole", policy, NAMES, verify)
+    subprocess.run(["sqlite3", "-bail", policy, f"UPDATE setting SET value = '{cold_start}' WHERE name = 'cold_start'"],
+                   check=True)
+    return Process(name, [*serve_command(build, policy, address), "--ca-file", ca_file], address,
+                   folder)
+
+
+def web_server(ca, folder, address, namespace="self"):
+    """Shows a chain of three certificates, the root among them, and resumes no session."""
+    ca.issue("server", san=f"DNS:*.{ZONE}")
+    (folder / "chain.pem").write_text("".join(ca.path(name).read_text() for name in ("server", "intermediate", "root")))
+    (folder / "web.conf").write_text(f"""daemon off;
+user root;
+master_process off;
+pid {folder}/web.pid;
+error_log {folder}/web.error;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    server {{
+        listen {address} ssl backlog=4096;
+        ssl_certificate {folder}/chain.pem;
+        ssl_certificate_key {ca.key("server")};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_tickets off;
+        ssl_session_cache off;
+        keepalive_timeout 0;
+        location / {{ return 200 "well"; }}
+    }}
+}}
+""", encoding="ascii")
+    return Process("web", ["nginx", "-p", folder, "-e", "stderr", "-c", folder / "web.conf"], address, folder,
+                   LOAD_CORE, namespace)
 
 
 def haproxy(folder, how, address):

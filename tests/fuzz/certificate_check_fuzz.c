@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size));
+    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size), NULL);
     struct certificate_demand demand = { .host = "a.example.com", .is_pin_only = true };
     if (chain == NULL)
         return 0;

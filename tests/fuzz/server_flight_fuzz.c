@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct client_hello hello;
     struct server_flight whole, pieces;
     bool has_hello = client_hello_parse(message, &hello) == CLIENT_HELLO_OK;
-    server_flight_init(&whole, has_hello ? &hello : NULL);
-    server_flight_init(&pieces, has_hello ? &hello : NULL);
+    server_flight_init(&whole, has_hello ? &hello : NULL, NULL);
+    server_flight_init(&pieces, has_hello ? &hello : NULL, NULL);
     (void)server_flight_read(&whole, reader_over(input.at, reader_left(&input)));
     for (size_t at = 0; at <= reader_left(&input); at++)
         (void)server_flight_read(&pieces, reader_over(input.at, at));

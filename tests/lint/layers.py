@@ -54,7 +54,7 @@ def fault_of_include(path, quote, header):
         return None
     for pattern, homes in HOMES:
         if pattern.match(header):
-            if folder in homes or folder == "tests":
+            if folder in homes or folder in ("tests", "bench"):
                 return None
             return f"belongs to {', '.join(sorted(homes))} alone"
     return None if SYSTEM.match(header) else "is of a library that tests/lint/layers.py does not know"

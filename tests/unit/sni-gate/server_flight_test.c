@@ -159,7 +159,7 @@ static enum server_flight_status read_prefix(const struct client_hello *offer, c
     struct server_flight flight;
     uint8_t *copy = test_malloc(size + 1); /* so that a read past the end is found */
     memcpy(copy + 1, bytes, size);
-    server_flight_init(&flight, offer);
+    server_flight_init(&flight, offer, NULL);
     enum server_flight_status status = server_flight_read(&flight, reader_over(copy + 1, size));
     assert_true(server_flight_size(&flight) <= size);
     server_flight_release(&flight);
@@ -170,7 +170,7 @@ static enum server_flight_status read_prefix(const struct client_hello *offer, c
 static void assert_judges(const struct client_hello *offer, const struct row *row)
 {
     struct server_flight flight;
-    server_flight_init(&flight, offer);
+    server_flight_init(&flight, offer, NULL);
     assert_true(row->decided_after <= row->size);
     for (size_t size = 0; size <= row->size; size++) {
         enum server_flight_status expected =
@@ -258,7 +258,7 @@ static enum server_flight_status read_after_retry(const struct client_hello *off
     uint8_t bytes[512];
     struct writer writer = writer_over(bytes, sizeof(bytes));
     struct server_flight flight;
-    server_flight_init(&flight, offer);
+    server_flight_init(&flight, offer, NULL);
     writer_bytes(&writer, retry, sizeof(retry) - 1);
     writer_bytes(&writer, second, size);
     assert_int_equal(server_flight_read(&flight, reader_over(bytes, writer_size(&writer))),

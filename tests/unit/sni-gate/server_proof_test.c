@@ -34,7 +34,7 @@ static enum server_flight_status read_answer(const struct client_hello *hello, c
                                              size_t size)
 {
     struct server_flight flight;
-    server_flight_init(&flight, hello);
+    server_flight_init(&flight, hello, NULL);
     enum server_flight_status status = server_flight_read(&flight, reader_over(bytes, size));
     server_flight_release(&flight);
     return status;
@@ -44,7 +44,7 @@ static enum server_flight_status read_answer(const struct client_hello *hello, c
 static void assert_any_cut(const struct exchange *exchange, enum server_flight_status expected)
 {
     struct server_flight flight;
-    server_flight_init(&flight, &exchange->hello);
+    server_flight_init(&flight, &exchange->hello, NULL);
     size_t size = 0;
     while (size < exchange->size &&
            server_flight_read(&flight, reader_over(exchange->answer, size)) ==
@@ -392,7 +392,7 @@ static void gives_chain_once(void **state)
     struct server_flight flight;
     struct talk talk = talk_open(&parts);
     take_exchange(&talk, &exchange);
-    server_flight_init(&flight, &exchange.hello);
+    server_flight_init(&flight, &exchange.hello, NULL);
     assert_null(server_flight_take_chain(&flight));
     assert_int_equal(server_flight_read(&flight, reader_over(exchange.answer, exchange.size)),
                      SERVER_FLIGHT_PROVEN);

@@ -16,7 +16,7 @@ static size_t make_list(int count, size_t capacity, uint8_t *ret_bytes)
 
 static bool is_read(const uint8_t *bytes, size_t size)
 {
-    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size));
+    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size), NULL);
     certificate_chain_free(chain);
     return chain != NULL;
 }
@@ -37,7 +37,7 @@ static void refuses_none(void **state)
     assert_false(is_read((const uint8_t *)"", 0));
     assert_false(is_read((const uint8_t *)"\0\0\0", 3));
     struct reader failed = { .failed = true };
-    assert_null(certificate_chain_read(failed));
+    assert_null(certificate_chain_read(failed, NULL));
 }
 
 /* A list that ends behind a whole certificate is a shorter list, and no other prefix is one. */

@@ -404,7 +404,7 @@ static struct certificate_chain *present(const enum who *presented)
     size_t size = 0;
     for (size_t i = 0; i < PRESENTED && presented[i] != NOBODY; i++)
         size += put_certificate(made.certificate[presented[i]], bytes + size, sizeof(bytes) - size);
-    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size));
+    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size), NULL);
     assert_int_equal(chain != NULL, size > 0);
     return chain;
 }
@@ -489,7 +489,7 @@ static void names_are_printable(void **state)
     struct certificate_demand demand = { .host = "a.example.com", .is_pin_only = true };
     X509 *certificate = make_certificate(&recipe);
     size_t size = put_certificate(certificate, bytes, sizeof(bytes));
-    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size));
+    struct certificate_chain *chain = certificate_chain_read(reader_over(bytes, size), NULL);
     struct certificate_finding *finding = certificate_check(NULL, chain, &demand);
     assert_string_equal(finding->chain[0].subject, "CN=a\\0A\\1B[1m\\\"\\C3\\A9\\7F");
     assert_string_equal(finding->chain[0].issuer, finding->chain[0].subject);

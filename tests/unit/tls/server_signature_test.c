@@ -108,7 +108,8 @@ static struct certificate_chain *make_chain(EVP_PKEY *key)
     assert_true(size > 0 && size < LIST_MAX - 3);
     assert_int_equal(i2d_X509(certificate, &at), size);
     store_uint(list, (uint32_t)size, 3);
-    struct certificate_chain *chain = certificate_chain_read(reader_over(list, 3 + (size_t)size));
+    struct certificate_chain *chain =
+        certificate_chain_read(reader_over(list, 3 + (size_t)size), NULL);
     assert_non_null(chain);
     X509_free(certificate);
     return chain;
