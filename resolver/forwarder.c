@@ -341,12 +341,10 @@ static struct flight *new_flight(struct forwarder *forwarder, const struct quest
     return flight;
 }
 
-/* An IPv6 client is its /64: a host may have all of that. */
 static uint32_t slot_of(const struct forwarder *forwarder, const struct ip_address *client)
 {
-    enum { NETWORK_BYTES = 8 };
-    size_t size = client->family == 4 ? 4 : NETWORK_BYTES;
-    return (uint32_t)(siphash(&forwarder->key, client->bytes, size) % CLIENT_SLOTS);
+    uint64_t hash = siphash(&forwarder->key, client->bytes, ip_address_client_bytes(client));
+    return (uint32_t)(hash % CLIENT_SLOTS);
 }
 
 bool forwarder_ask(struct forwarder *forwarder, const struct zone *zone, const struct query *query,

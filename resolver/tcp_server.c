@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,13 +63,19 @@ static void on_connection_closed(void *context, struct tcp_connection *connectio
     release(server);
 }
 
+static bool is_same_client(const struct ip_address *left, const struct ip_address *right)
+{
+    return left->family == right->family &&
+           memcmp(left->bytes, right->bytes, ip_address_client_bytes(left)) == 0;
+}
+
 /* Walks the list, which is short and seldom walked: keeping counts by address would cost more code
  * than time. */
 static bool client_has_room(const struct tcp_server *server, const struct endpoint *client)
 {
     unsigned count = 0;
     for (const struct tcp_connection *at = server->connections; at != NULL; at = at->next)
-        count += ip_address_equal(&at->client.address, &client->address);
+        count += is_same_client(&at->client.address, &client->address);
     return count < TCP_CONNECTIONS_PER_CLIENT_MAX;
 }
 

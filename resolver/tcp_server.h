@@ -9,7 +9,7 @@
 
 enum {
     TCP_CONNECTIONS_MAX = 1000,          /* of one server; one too many is closed at once */
-    TCP_CONNECTIONS_PER_CLIENT_MAX = 64, /* of one client address */
+    TCP_CONNECTIONS_PER_CLIENT_MAX = 64, /* of one client; over IPv6 that is a /64 */
     TCP_UNSENT_ANSWERS_MAX = 16,         /* then nothing more is read until the client has read */
     TCP_ENDING_IDLE_MS = 1000, /* as RESOLVER_TCP_IDLE_MS, once the server accepts no more */
     TCP_WAITING_MAX = 16,      /* look-ups: then nothing more is read until one ended */
