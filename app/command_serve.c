@@ -11,6 +11,7 @@
 #include "app/status_service.h"
 #include "app/take_over.h"
 #include "app/worker.h"
+#include "base/client_rate.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/socket.h"
@@ -37,6 +38,7 @@ struct server {
     struct client_limits *limits;
     struct certificate_tools certificates;
     struct query_limit *query_limit;
+    struct client_rate *dot_handshakes;
     struct certificate_watch *certificate; /* of DNS over TLS; NULL: no listener wants one */
     struct status_service *status;         /* NULL: none is wanted */
     atomic_bool is_ready;                  /* for new clients: until it is told to stop */
@@ -94,7 +96,8 @@ static bool start_workers(struct server *server, struct fault *fault)
                                   .own_count = server->own.count,
                                   .limits = server->limits,
                                   .certificates = &server->certificates,
-                                  .query_limit = server->query_limit };
+                                  .query_limit = server->query_limit,
+                                  .dot_handshakes = server->dot_handshakes };
     if (server->certificate != NULL)
         setup.tls = certificate_watch_first(server->certificate);
     if (!listening_sockets_bind_rest(&server->sockets, &server->options, fault))
@@ -166,7 +169,8 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
     fault_what(fault, "out of memory");
     server->limits = client_limits_new(connections_for(descriptor_limit, workers));
     server->query_limit = query_limit_new();
-    if (server->limits == NULL || server->query_limit == NULL ||
+    server->dot_handshakes = client_rate_new();
+    if (server->limits == NULL || server->query_limit == NULL || server->dot_handshakes == NULL ||
         !certificate_tools_init(&server->certificates, server->options.ca_file, fault))
         return false;
     own_endpoints_collect(&server->options, &server->own);
@@ -355,6 +359,7 @@ static void stop(struct server *server)
     client_limits_free(server->limits);
     certificate_tools_release(&server->certificates);
     query_limit_free(server->query_limit);
+    client_rate_free(server->dot_handshakes);
     certificate_watch_free(server->certificate);
     log_thread_stop(server->log);
     take_over_release(&server->take_over);

@@ -36,6 +36,7 @@ struct worker {
     struct udp_server **udp; /* owned, as is the next */
     struct tcp_server **tcp; /* over TLS too */
     struct server_context_slot tls;
+    struct client_rate *dot_handshakes;
     uint32_t udp_count, tcp_count;
     struct poller *poller;
     struct dns_channel *channel;
@@ -80,7 +81,7 @@ static bool start_dot(struct worker *worker, int descriptor)
         tcp_server_new(&worker->loop, descriptor, &worker->resolver, &error);
     if (server == NULL)
         return false;
-    tcp_server_use_tls(server, &worker->tls);
+    tcp_server_use_tls(server, &worker->tls, worker->dot_handshakes);
     worker->tcp[worker->tcp_count++] = server;
     return true;
 }
@@ -209,6 +210,7 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
         return NULL;
     policy_view_init(&worker->view, setup->feed);
     server_context_slot_init(&worker->tls, setup->tls);
+    worker->dot_handshakes = setup->dot_handshakes;
     struct observer_parts parts = { .log = setup->log,
                                     .ring = index,
                                     .record = setup->record,

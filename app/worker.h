@@ -7,6 +7,7 @@
 
 struct certificate_tools;
 struct client_limits;
+struct client_rate;
 struct query_limit;
 struct record_thread;
 struct server_context;
@@ -25,6 +26,7 @@ struct worker_setup {
     const struct certificate_tools *certificates;
     struct query_limit *query_limit;
     struct server_context *tls; /* of DNS over TLS; NULL where no listener wants it */
+    struct client_rate *dot_handshakes;
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a

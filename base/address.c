@@ -136,6 +136,11 @@ bool ip_address_equal(const struct ip_address *left, const struct ip_address *ri
            memcmp(left->bytes, right->bytes, sizeof(left->bytes)) == 0;
 }
 
+unsigned ip_address_client_bytes(const struct ip_address *address)
+{
+    return address->family == 4 ? 4 : 8;
+}
+
 bool ip_address_is_unspecified(const struct ip_address *address)
 {
     static const uint8_t zero[16];

@@ -38,6 +38,9 @@ bool endpoint_parse(const char *text, int default_port, struct endpoint *ret_end
 struct ip_address ip_address_from_bytes(const uint8_t *bytes, unsigned size);
 
 bool ip_address_equal(const struct ip_address *left, const struct ip_address *right);
+/* How many of its first bytes tell a client from others where clients are counted: of IPv6 the /64,
+ * as a host may have all of that. */
+unsigned ip_address_client_bytes(const struct ip_address *address);
 bool ip_address_is_unspecified(const struct ip_address *address);
 bool ip_network_contains(const struct ip_network *network, const struct ip_address *address);
 bool endpoint_equal(const struct endpoint *left, const struct endpoint *right);

@@ -40,9 +40,8 @@ static uint32_t count_at(_Atomic uint64_t *place, int64_t now_s)
 
 uint32_t client_rate_count(struct client_rate *rate, const struct ip_address *client, int64_t now_s)
 {
-    enum { NETWORK_BYTES = 8 };
-    uint64_t hash = siphash(&rate->key, client->bytes, client->family == 4 ? 4 : NETWORK_BYTES) ^
-                    client->family;
+    uint64_t hash =
+        siphash(&rate->key, client->bytes, ip_address_client_bytes(client)) ^ client->family;
     uint32_t first = count_at(&rate->places[0][(uint32_t)hash % PLACES], now_s);
     uint32_t second = count_at(&rate->places[1][(uint32_t)(hash >> 32) % PLACES], now_s);
     return first < second ? first : second;

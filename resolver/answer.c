@@ -396,6 +396,8 @@ enum answer_kind answer_compose(const struct query *query, enum query_status sta
     if (draft.identity != NULL)
         draft.kind = ANSWER_IDENTITY;
     draft.rcode = rcode_of_kind(draft.kind, status, terms);
+    if (draft.rcode > DNS_RCODE_MASK && !query->has_edns)
+        draft.rcode = DNS_RCODE_SERVER_FAILURE; /* without its upper bits it would be another */
 
     struct writer start = *answer;
     write_draft(answer, query, &draft, terms);

@@ -341,6 +341,12 @@ static struct flight *new_flight(struct forwarder *forwarder, const struct quest
     return flight;
 }
 
+static uint32_t slot_of(const struct forwarder *forwarder, const struct ip_address *client)
+{
+    uint64_t hash = siphash(&forwarder->key, client->bytes, ip_address_client_bytes(client));
+    return (uint32_t)(hash % CLIENT_SLOTS);
+}
+
 bool forwarder_ask(struct forwarder *forwarder, const struct zone *zone, const struct query *query,
                    const struct ip_address *client, struct forwarding *forwarding)
 {
@@ -350,8 +356,7 @@ bool forwarder_ask(struct forwarder *forwarder, const struct zone *zone, const s
                                        .is_recursion_desired = query->is_recursion_desired,
                                        .is_checking_disabled = query->is_checking_disabled,
                                        .is_dnssec_ok = query->is_dnssec_ok };
-    uint32_t slot =
-        (uint32_t)(siphash(&forwarder->key, client->bytes, sizeof(client->bytes)) % CLIENT_SLOTS);
+    uint32_t slot = slot_of(forwarder, client);
     if (forwarder->waiting_count == FORWARDER_WAITING_MAX ||
         forwarder->client_waiting[slot] == FORWARDER_PER_CLIENT_MAX)
         return false;

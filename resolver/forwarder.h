@@ -14,7 +14,7 @@
 enum {
     FORWARDER_QUESTIONS_MAX = 1000, /* in flight */
     FORWARDER_WAITING_MAX = 4000,   /* clients' queries that wait */
-    FORWARDER_PER_CLIENT_MAX = 200, /* of them from one address */
+    FORWARDER_PER_CLIENT_MAX = 200, /* of them from one address; IPv6: from one /64 */
     FORWARDER_ATTEMPTS_MAX = 3,     /* for one question, at its zone's servers in turn */
     FORWARDER_FAILURES_MAX = 3,     /* in a row: then a server is down */
     FORWARDER_SILENCE_MS = 1000,    /* and it gave no answer at all for so long */

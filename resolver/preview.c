@@ -113,7 +113,6 @@ bool preview_answer(struct resolver *resolver, const struct preview_question *qu
         .size = query_size,
         .client = { .address = question->client },
         .now_s = question->now_s,
-        .may_wait = true,
     };
     size_t size = resolver_answer(resolver, &request, answer);
     free(query);

@@ -70,10 +70,11 @@ static void skip_name(struct reader *message, bool *ret_is_root)
 static bool read_option(uint32_t code, struct reader value, struct query *query)
 {
     switch (code) {
-    case DNS_OPTION_TCP_KEEPALIVE:
-        query->wants_keepalive = reader_left(&value) == 0;
-        return query->wants_keepalive; /* RFC 7828 3.2.1: a client names no timeout */
-    case DNS_OPTION_COOKIE:            /* RFC 7873 5.2: of several the first one counts */
+    case DNS_OPTION_TCP_KEEPALIVE: /* RFC 7828 3.2.1: a client names no timeout; 3.2.2: whatever it
+                                      says over UDP is ignored, so that can't be a fault */
+        query->wants_keepalive = query->wants_keepalive || reader_left(&value) == 0;
+        break;
+    case DNS_OPTION_COOKIE: /* RFC 7873 5.2: of several the first one counts */
         return query->cookie.is_present || cookie_read(value, &query->cookie);
     case DNS_OPTION_NSID: /* RFC 5001 2.1: what stands in it has no meaning */
         query->wants_nsid = true;

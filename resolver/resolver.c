@@ -311,6 +311,22 @@ static size_t ignore(struct resolver *resolver, const struct resolver_request *r
     return 0;
 }
 
+/* The answer to a query that was read and admitted. */
+static size_t answer_admitted(struct resolver *resolver, const struct resolver_request *request,
+                              struct asked *asked, uint8_t *ret_answer)
+{
+    const struct zone *zone =
+        asked->status == QUERY_OK ? find_zone(resolver, &asked->query->name) : NULL;
+    asked->client = request->client;
+    asked->now_s = request->now_s;
+    asked->is_tcp = request->is_tcp;
+    if (zone != NULL)
+        stand_in_zone(resolver, zone, asked);
+    return asked->standing == STANDING_FORWARDED
+               ? RESOLVER_WAITS
+               : answer(resolver, asked, writer_over(ret_answer, RESOLVER_ANSWER_MAX));
+}
+
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer)
 {
@@ -321,18 +337,31 @@ size_t resolver_answer(struct resolver *resolver, const struct resolver_request 
     status = admit(resolver, request, status, &query);
     if (status == QUERY_IGNORED)
         return ignore(resolver, request, RESOLVER_LIMIT_DROPPED);
-    struct asked asked = { .query = &query,
-                           .status = status,
-                           .client = request->client,
-                           .now_s = request->now_s,
-                           .is_tcp = request->is_tcp,
-                           .may_wait = request->may_wait };
-    const struct zone *zone = status == QUERY_OK ? find_zone(resolver, &query.name) : NULL;
-    if (zone != NULL)
-        stand_in_zone(resolver, zone, &asked);
-    return asked.standing == STANDING_FORWARDED
-               ? RESOLVER_WAITS
-               : answer(resolver, &asked, writer_over(ret_answer, RESOLVER_ANSWER_MAX));
+    struct asked asked = { .query = &query, .status = status, .may_wait = true };
+    return answer_admitted(resolver, request, &asked, ret_answer);
+}
+
+/* Reads a query anew that resolver_answer() has admitted, and counted with its cookie. False: it
+ * was not asked. */
+static bool read_again(const struct resolver *resolver, const struct resolver_request *request,
+                       struct query *ret_query)
+{
+    const struct settings *settings = policy_settings(policy_view_get(resolver->policy));
+    if (query_parse(reader_over(request->bytes, request->size), ret_query) != QUERY_OK)
+        return false;
+    (void)cookie_exchange(&ret_query->cookie, &settings->cookie_keys, &request->client.address,
+                          request->now_s);
+    return true;
+}
+
+size_t resolver_answer_now(struct resolver *resolver, const struct resolver_request *request,
+                           uint8_t *ret_answer)
+{
+    struct query query;
+    if (!read_again(resolver, request, &query))
+        return 0;
+    struct asked asked = { .query = &query, .status = QUERY_OK };
+    return answer_admitted(resolver, request, &asked, ret_answer);
 }
 
 /* Waiting for another server */
@@ -393,11 +422,8 @@ bool resolver_wait(struct resolver *resolver, const struct resolver_request *req
     waiting->client = request->client;
     waiting->is_tcp = request->is_tcp;
     waiting->is_forwarded = false;
-    if (query_parse(reader_over(request->bytes, request->size), &waiting->query) != QUERY_OK)
-        return false; /* resolver_answer() was not asked */
-    const struct settings *settings = policy_settings(policy_view_get(resolver->policy));
-    (void)cookie_exchange(&waiting->query.cookie, &settings->cookie_keys, &request->client.address,
-                          request->now_s); /* resolver_answer() has judged it */
+    if (!read_again(resolver, request, &waiting->query))
+        return false;
     assert(waiting->query.question_size <= sizeof(waiting->question));
     memcpy(waiting->question, waiting->query.question, waiting->query.question_size);
     waiting->query.question = waiting->question;

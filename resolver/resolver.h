@@ -108,7 +108,6 @@ struct resolver_request {
     struct endpoint client;
     int64_t now_s; /* Unix seconds: rules expire by it */
     bool is_tcp;
-    bool may_wait; /* for another server; false: what would have to wait is answered SERVFAIL */
 };
 
 /* Both pointers must outlive the resolver. What `struct resolver` has beyond these starts as NULL,
@@ -121,9 +120,13 @@ void resolver_init(struct resolver *resolver, struct policy_view *policy,
 #define RESOLVER_WAITS SIZE_MAX
 
 /* Writes the answer into `ret_answer` (RESOLVER_ANSWER_MAX bytes) and returns its size; 0: the
- * message deserves none; RESOLVER_WAITS: only where `may_wait`. Allocates nothing. */
+ * message deserves none; or RESOLVER_WAITS. Allocates nothing. */
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer);
+/* The same where resolver_answer() gave RESOLVER_WAITS and resolver_wait() was in vain: SERVFAIL,
+ * most likely. The query is still one, for limits and counters. */
+size_t resolver_answer_now(struct resolver *resolver, const struct resolver_request *request,
+                           uint8_t *ret_answer);
 
 /* The late answer, of RESOLVER_LATE_ANSWER_MAX bytes at most on TCP; `size` 0 does not occur.
  * `waiting` is the caller's again. */
@@ -145,8 +148,8 @@ struct resolver_waiting {
 };
 
 /* Has the other server asked about a `request` for which resolver_answer() gave RESOLVER_WAITS.
- * True: `on_answered` is called once, later. False: that can't be done now, so ask for an answer
- * that need not wait. */
+ * True: `on_answered` is called once, later. False: that can't be done now; resolver_answer_now()
+ * is next. */
 bool resolver_wait(struct resolver *resolver, const struct resolver_request *request,
                    resolver_answered_fn on_answered, struct resolver_waiting *waiting);
 /* What the look-up led to: decides anew, as the policy and the time are now, and answers. */

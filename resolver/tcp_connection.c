@@ -195,7 +195,6 @@ static enum progress answer_message(struct tcp_connection *connection, struct re
         .client = connection->client,
         .now_s = clock_realtime_s(),
         .is_tcp = true,
-        .may_wait = true,
     };
     uint8_t *answer = output->at + FRAME_LENGTH_BYTES;
     bool is_padded = connection->is_tls && padding_is_wanted(message);
@@ -205,8 +204,7 @@ static enum progress answer_message(struct tcp_connection *connection, struct re
         return PROGRESS_MADE;
     }
     if (size == RESOLVER_WAITS) {
-        request.may_wait = false;
-        size = resolver_answer(connection->owner.resolver, &request, answer);
+        size = resolver_answer_now(connection->owner.resolver, &request, answer);
     }
     if (size == 0)
         return PROGRESS_OVER;

@@ -1,12 +1,15 @@
 /* resolver/tcp_server.c - the listening socket of DNS over TCP or TLS, and its connections. */
 #include "resolver/tcp_server.h"
 
+#include "base/client_rate.h"
+#include "base/clock.h"
 #include "net/socket.h"
 #include "resolver/tcp_connection.h"
 #include "tls/server_context.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +36,7 @@ struct tcp_server {
     struct tcp_connection *connections;
     struct resolver *resolver;
     struct server_context_slot *tls; /* NULL: plain TCP */
+    struct client_rate *handshakes;  /* of `tls` */
 };
 
 static void release(struct tcp_server *server)
@@ -59,14 +63,28 @@ static void on_connection_closed(void *context, struct tcp_connection *connectio
     release(server);
 }
 
+static bool is_same_client(const struct ip_address *left, const struct ip_address *right)
+{
+    return left->family == right->family &&
+           memcmp(left->bytes, right->bytes, ip_address_client_bytes(left)) == 0;
+}
+
 /* Walks the list, which is short and seldom walked: keeping counts by address would cost more code
  * than time. */
 static bool client_has_room(const struct tcp_server *server, const struct endpoint *client)
 {
     unsigned count = 0;
     for (const struct tcp_connection *at = server->connections; at != NULL; at = at->next)
-        count += ip_address_equal(&at->client.address, &client->address);
+        count += is_same_client(&at->client.address, &client->address);
     return count < TCP_CONNECTIONS_PER_CLIENT_MAX;
+}
+
+/* A handshake costs as much time as some hundred queries. */
+static bool client_has_handshakes(const struct tcp_server *server, const struct endpoint *client)
+{
+    return server->tls == NULL ||
+           client_rate_count(server->handshakes, &client->address, clock_monotonic_ms() / 1000) <
+               TLS_HANDSHAKES_PER_CLIENT_MAX;
 }
 
 static void start_connection(struct tcp_server *server, int descriptor,
@@ -106,7 +124,8 @@ static enum accept_outcome accept_one(struct tcp_server *server)
         return ACCEPT_GO_ON; /* accept(2): errors of the connection, which is gone */
     struct endpoint client = endpoint_from_sockaddr((const struct sockaddr *)&address);
     if (socket_is_in_reserve(descriptor, socket_descriptor_limit()) ||
-        server->connection_count >= TCP_CONNECTIONS_MAX || !client_has_room(server, &client)) {
+        server->connection_count >= TCP_CONNECTIONS_MAX || !client_has_room(server, &client) ||
+        !client_has_handshakes(server, &client)) {
         close(descriptor);
         resolver_count(server->resolver, RESOLVER_TCP_TURNED_AWAY, 1);
     } else {
@@ -169,9 +188,11 @@ struct tcp_server *tcp_server_new(uv_loop_t *loop, int descriptor, struct resolv
     return server;
 }
 
-void tcp_server_use_tls(struct tcp_server *server, struct server_context_slot *tls)
+void tcp_server_use_tls(struct tcp_server *server, struct server_context_slot *tls,
+                        struct client_rate *handshakes)
 {
     server->tls = tls;
+    server->handshakes = handshakes;
 }
 
 /* The handle must leave the loop while the descriptor still has its number. */

@@ -9,12 +9,14 @@
 
 enum {
     TCP_CONNECTIONS_MAX = 1000,          /* of one server; one too many is closed at once */
-    TCP_CONNECTIONS_PER_CLIENT_MAX = 64, /* of one client address */
+    TCP_CONNECTIONS_PER_CLIENT_MAX = 64, /* of one client; over IPv6 that is a /64 */
     TCP_UNSENT_ANSWERS_MAX = 16,         /* then nothing more is read until the client has read */
     TCP_ENDING_IDLE_MS = 1000, /* as RESOLVER_TCP_IDLE_MS, once the server accepts no more */
     TCP_WAITING_MAX = 16,      /* look-ups: then nothing more is read until one ended */
+    TLS_HANDSHAKES_PER_CLIENT_MAX = 200, /* that a client may begin in a second, at all servers */
 };
 
+struct client_rate;
 struct server_context_slot;
 struct tcp_server;
 
@@ -24,10 +26,12 @@ struct tcp_server;
 struct tcp_server *tcp_server_new(uv_loop_t *loop, int descriptor, struct resolver *resolver,
                                   int *ret_error);
 
-/* From now on connections begin with a TLS handshake, by what is in `tls` when they are accepted;
- * it must outlive the server. The rest is as over TCP, and the handshake is part of the time that a
- * connection may be idle. */
-void tcp_server_use_tls(struct tcp_server *server, struct server_context_slot *tls);
+/* From now on connections begin with a TLS handshake, by what is in `tls` when they are accepted.
+ * The rest is as over TCP, and the handshake is part of the time that a connection may be idle.
+ * `handshakes` counts who begins them, so that no client's take the thread's time from others'
+ * queries; servers of other threads may share it. Both must outlive the server. */
+void tcp_server_use_tls(struct tcp_server *server, struct server_context_slot *tls,
+                        struct client_rate *handshakes);
 
 /* Accepts no more: closes the listener, which another process may have open too; with
  * `takes_queued`, once those who wait to be accepted are. Connections go on until their clients

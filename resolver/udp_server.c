@@ -161,7 +161,6 @@ static bool answer_one(struct udp_server *server, size_t from, size_t to, int64_
         .size = server->received[from].msg_len,
         .client = endpoint_from_sockaddr((const struct sockaddr *)&server->arrivals[from].client),
         .now_s = now_s,
-        .may_wait = true,
     };
     struct ip_address asked = server->is_wildcard ? turn_control_round(query) : server->own.address;
     if (!source_is_sound(server, &request.client, &asked)) {
@@ -172,8 +171,7 @@ static bool answer_one(struct udp_server *server, size_t from, size_t to, int64_
     if (size == RESOLVER_WAITS) {
         if (answer_late(server, query, &request))
             return false;
-        request.may_wait = false;
-        size = resolver_answer(server->resolver, &request, server->answers[to]);
+        size = resolver_answer_now(server->resolver, &request, server->answers[to]);
     }
     struct msghdr *answer = &server->answered[to].msg_hdr;
     answer->msg_name = query->msg_name;

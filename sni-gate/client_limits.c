@@ -45,9 +45,8 @@ void client_limits_free(struct client_limits *limits)
 
 static struct places places_of(const struct client_limits *limits, const struct ip_address *client)
 {
-    enum { NETWORK_BYTES = 8 };
-    uint64_t hash = siphash(&limits->key, client->bytes, client->family == 4 ? 4 : NETWORK_BYTES) ^
-                    client->family;
+    uint64_t hash =
+        siphash(&limits->key, client->bytes, ip_address_client_bytes(client)) ^ client->family;
     return (struct places){ { (uint32_t)hash % PLACES, (uint32_t)(hash >> 32) % PLACES } };
 }
 

@@ -12,7 +12,7 @@ import pytest
 from support.authority import Authority
 from support.dns_client import dig
 from support.isolation import with_file_over
-from support.process import PINHOLE, eventually, run, spawn, stop
+from support.process import eventually, run, spawn, stop
 from support.tap import Tap
 
 pytestmark = pytest.mark.isolated
@@ -21,9 +21,8 @@ GATE = "192.0.2.77"
 CLUSTER_ADDRESS = "10.96.0.1"
 SERVER = ("127.0.0.10", 53)
 SEARCHES = ["ns.svc.cluster.local", "svc.cluster.local", "cluster.local"]
-RESOLV_CONF = f"nameserver {SERVER[0]}\nsearch {' '.join(SEARCHES)}\noptions ndots:5\n"
+RESOLV_CONF = f"nameserver {SERVER[0]}\nsearch {' '.join(SEARCHES)}\noptions ndots:%d\n"
 SOURCES = pathlib.Path(__file__).parents[1] / "support/clients"
-HAS_INTERNAL_ZONES = "--internal-zone" in run([PINHOLE, "--help"]).stdout
 
 NODE_LOOKUP = "require('dns').lookup(process.argv[1], {all: true}, (error, found) => " \
               "{ if (error) throw error; found.forEach(one => console.log(one.address)) })"
@@ -91,9 +90,7 @@ def cluster():
 
 @pytest.fixture
 def pinhole(launch, make_policy, authority, cluster):
-    arguments = ["--gate-address", GATE]
-    if HAS_INTERNAL_ZONES:
-        arguments += ["--internal-zone", f"cluster.local={cluster.endpoint}"]
+    arguments = ["--gate-address", GATE, "--internal-zone", f"cluster.local={cluster.endpoint}"]
     return launch(make_policy(["api.example.com"]), authority.endpoint, dns=[f"{SERVER[0]}:{SERVER[1]}"],
                   arguments=arguments)
 
@@ -108,9 +105,9 @@ def tap(pinhole):
 class Pod:
     """Where clients find a pod's resolv.conf, and a name service that has nothing but DNS."""
 
-    def __init__(self, directory, programs):
+    def __init__(self, directory, programs, ndots=5):
         self._programs, self._mounts = programs, []
-        files = {"/etc/resolv.conf": RESOLV_CONF, "/etc/nsswitch.conf": "hosts: files dns\n"}
+        files = {"/etc/resolv.conf": RESOLV_CONF % ndots, "/etc/nsswitch.conf": "hosts: files dns\n"}
         for number, (over, content) in enumerate(files.items()):
             source = directory / f"file{number}"
             source.write_text(content)
@@ -159,12 +156,21 @@ def test_denied_name_fails_fast(pod, tap, client):
     assert_asks_each_once(client, "other.example.org", tap.queries())
 
 
-@pytest.mark.skipif(not HAS_INTERNAL_ZONES, reason="this program has no internal zones")
 @pytest.mark.parametrize("client", SEARCHING)
 @pytest.mark.parametrize("name", ["kubernetes.default", "kubernetes.default.svc.cluster.local"])
 def test_name_in_the_cluster_is_found(pod, tap, client, name):
     assert CLUSTER_ADDRESS in pod.look_up(client, name)
     assert max(Counter(tap.queries()).values()) == 1
+
+
+@pytest.mark.parametrize("client", SEARCHING)
+def test_two_dots_spare_questions_for_what_is_outside(tmp_path, programs, tap, client):
+    """With ndots:2 a name outside is asked for as it is, and services are found as ever."""
+    pod = Pod(tmp_path, programs, ndots=2)
+    assert GATE in pod.look_up(client, "api.example.com")
+    assert {name for name, _ in tap.queries()} == {"api.example.com."}
+    assert CLUSTER_ADDRESS in pod.look_up(client, "kubernetes.default")
+    assert "kubernetes.default." not in {name for name, _ in tap.queries()}
 
 
 RESOLVED = pathlib.Path(os.environ.get("SYSTEMD_RESOLVED", "/lib/systemd/systemd-resolved"))

@@ -227,3 +227,27 @@ def test_several_listeners(launch, policy, gate_port):
     assert len(pinhole.dns_endpoints) == 2
     for endpoint in pinhole.dns_endpoints:
         assert dig(endpoint, "api.example.com").addresses() == ["127.0.0.1"]
+
+
+@pytest.mark.isolated
+def test_addresses_of_one_ipv6_network_share_its_connections(launch, make_policy):
+    """A host may have all of a /64, and would else have all the connections there are."""
+    hosts, neighbour = [f"fd00:0:0:7::{n}" for n in range(1, 5)], "fd00:0:0:8::1"
+    for address in [*hosts, neighbour]:
+        assert run(["ip", "addr", "replace", f"{address}/128", "dev", "lo", "nodad"]).returncode == 0
+    pinhole = launch(make_policy(), "127.0.0.9", dns=["[::1]:0"], workers=1)
+    with contextlib.ExitStack() as stack:
+        def connect(source):
+            client = stack.enter_context(socket.create_connection(pinhole.dns, Deadline(5).left(), (source, 0)))
+            client.settimeout(Deadline(10).left())
+            return client
+
+        for n in range(64):
+            connect(hosts[n % len(hosts)])
+        asked = framed(question("www.denied.example").to_wire())
+        one_more, client = connect(hosts[0]), connect(neighbour)
+        with contextlib.suppress(ConnectionError):
+            one_more.sendall(asked)
+            assert one_more.recv(1) == b""
+        client.sendall(asked)
+        assert read_framed(client).rcode() == dns.rcode.NXDOMAIN

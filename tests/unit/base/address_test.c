@@ -205,6 +205,16 @@ static void compares(void **state)
     assert_false(ip_address_is_unspecified(&left.address));
 }
 
+static void client_of_ipv6_is_its_network(void **state)
+{
+    struct ip_address v4, v6;
+    (void)state;
+    assert_true(ip_address_parse("192.0.2.1", &v4));
+    assert_true(ip_address_parse("2001:db8::1", &v6));
+    assert_int_equal(ip_address_client_bytes(&v4), 4);
+    assert_int_equal(ip_address_client_bytes(&v6), 64 / 8);
+}
+
 static void mapped_socket_address_is_ipv4(void **state)
 {
     (void)state;
@@ -242,6 +252,7 @@ int main(void)
     tests_add_row(&tests, "equal and unspecified", NULL, compares);
     tests_add_row(&tests, "bytes", NULL, bytes_are_an_address);
     tests_add_row(&tests, "mapped socket address", NULL, mapped_socket_address_is_ipv4);
+    tests_add_row(&tests, "a client of IPv6 is its network", NULL, client_of_ipv6_is_its_network);
     tests_add_row(&tests, "no address stays none", NULL, no_address_stays_none);
     return tests_run(&tests, "address");
 }

@@ -2,6 +2,7 @@
  * cookie_test.c and query_limit_test.c have the details. */
 #include "dns_messages.h"
 #include "resolver/query_limit.h"
+#include "resolver/zone_table.h"
 
 #define CLIENT_COOKIE "client!"
 #define COOKIE_OPTION "\0\x0a\0\x08" CLIENT_COOKIE "\0"
@@ -317,6 +318,39 @@ static void far_over_the_limit_is_silence(void **state)
     assert_int_equal(counted(fixture, RESOLVER_LIMIT_DROPPED), 1);
 }
 
+/* Its zone's server can't be asked, which is found out when the query is to wait. */
+static void query_that_waits_in_vain_counts_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct zone_table zones = { 0 };
+    uint8_t bytes[TEST_QUERY_MAX];
+    struct writer message = writer_over(bytes, sizeof(bytes));
+    put_header(&message, DNS_FLAG_RECURSION_DESIRED, 0x1001);
+    put_question(&message, "web.cluster.local", DNS_TYPE_A, DNS_CLASS_IN);
+    put_opt(&message, 0, "\0\x0a\0\x10" CLIENT_COOKIE "\0forged!", WHOLE_COOKIE_BYTES - 8);
+    struct resolver_request request = { .bytes = bytes,
+                                        .size = writer_size(&message),
+                                        .client = { test_address("192.0.2.7"), 40000 },
+                                        .now_s = TEST_NOW_S };
+    assert_int_equal(zone_table_add(&zones, "cluster.local=192.0.2.53"), ZONE_OK);
+    fixture->test.resolver.zones = &zones;
+    set_limit(fixture);
+    for (int i = 0; i < PER_SECOND; i++) {
+        static struct resolver_waiting waiting;
+        struct resolver *resolver = &fixture->test.resolver;
+        assert_true(resolver_answer(resolver, &request, fixture->answer) == RESOLVER_WAITS);
+        assert_false(resolver_wait(resolver, &request, NULL, &waiting));
+        fixture->size = resolver_answer_now(resolver, &request, fixture->answer);
+        assert_int_equal(rcode_of(fixture), DNS_RCODE_SERVER_FAILURE);
+        assert_false(is_truncated(fixture));
+    }
+    assert_memory_equal(fixture->answer + fixture->size - 6, "\0\x0f\0\2\0\x16", 6);
+    assert_int_equal(counted(fixture, RESOLVER_COOKIES_BAD), PER_SECOND);
+    assert_int_equal(counted(fixture, RESOLVER_QUERIES_UDP), PER_SECOND);
+    assert_int_equal(counted(fixture, RESOLVER_ZONE_FAILED), PER_SECOND);
+    assert_int_equal(counted(fixture, RESOLVER_FAILED), PER_SECOND);
+}
+
 static void no_limit_by_default(void **state)
 {
     (void)state;
@@ -334,11 +368,17 @@ static void no_limit_by_default(void **state)
 
 #define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_init, fixture_release)
 static const struct CMUnitTest others[] = {
-    ONE(cookie_comes_back_valid),         ONE(cookie_without_a_question),
-    ONE(cookie_where_there_is_no_key),    ONE(answer_that_does_not_fit_is_truncated),
-    ONE(nsid_is_told_to_who_asks),        ONE(forged_answer_is_said_by_setting),
-    ONE(over_the_limit_by_udp_means_tcp), ONE(over_the_limit_by_tcp_is_refused),
-    ONE(far_over_the_limit_is_silence),   ONE(no_limit_by_default),
+    ONE(cookie_comes_back_valid),
+    ONE(cookie_without_a_question),
+    ONE(cookie_where_there_is_no_key),
+    ONE(answer_that_does_not_fit_is_truncated),
+    ONE(nsid_is_told_to_who_asks),
+    ONE(forged_answer_is_said_by_setting),
+    ONE(over_the_limit_by_udp_means_tcp),
+    ONE(over_the_limit_by_tcp_is_refused),
+    ONE(far_over_the_limit_is_silence),
+    ONE(query_that_waits_in_vain_counts_once),
+    ONE(no_limit_by_default),
 };
 
 int main(void)

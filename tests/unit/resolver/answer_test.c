@@ -3,6 +3,7 @@
 
 #include "base/reader.h"
 #include "dns_messages.h"
+#include "resolver/forwarded_answer.h"
 
 static struct gate_addresses gate_with(unsigned v4_count, unsigned v6_count)
 {
@@ -169,6 +170,28 @@ static void range_gives_the_names_own_address(void **state)
     assert_memory_equal(answer + 6, "\0\2", 2);
 }
 
+/* Without an OPT record the upper bits of BADVERS (16) are lost, and NOERROR would be left. */
+static void rcode_that_needs_edns_is_a_failure_without(void **state)
+{
+    uint8_t message[TEST_QUERY_MAX], answer[DNS_ANSWER_MAX];
+    struct settings settings = settings_default();
+    static struct forwarded_answer forwarded = { .rcode = DNS_RCODE_BAD_VERSION };
+    struct answer_terms terms = { .settings = &settings,
+                                  .standing = STANDING_FORWARDED,
+                                  .forwarded = &forwarded };
+    (void)state;
+    for (int has_edns = 0; has_edns <= 1; has_edns++) {
+        struct query query;
+        size_t size = make_query("web.cluster.local", DNS_TYPE_A, has_edns, message);
+        assert_int_equal(query_parse(reader_over(message, size), &query), QUERY_OK);
+        struct writer output = writer_over(answer, sizeof(answer));
+        assert_int_equal(answer_compose(&query, QUERY_OK, &terms, &output), ANSWER_FORWARDED);
+        assert_int_equal(answer[3] & DNS_RCODE_MASK, has_edns ? 0 : DNS_RCODE_SERVER_FAILURE);
+        if (has_edns)
+            assert_int_equal(answer[size - 6], 1); /* of the OPT record */
+    }
+}
+
 int main(void)
 {
     struct tests tests = { 0 };
@@ -176,5 +199,7 @@ int main(void)
     TESTS_ADD_TABLE(&tests, size_rows, is_as_large_as_expected);
     tests_add_row(&tests, "a range gives the name's own address", NULL,
                   range_gives_the_names_own_address);
+    tests_add_row(&tests, "an rcode that needs EDNS is a failure without", NULL,
+                  rcode_that_needs_edns_is_a_failure_without);
     return tests_run(&tests, "answer");
 }

@@ -178,6 +178,23 @@ static void one_client_has_only_so_much_room(void **state)
     await_told(fixture, &one_more);
 }
 
+/* Else a host would have as many clients' room as it has addresses. */
+static void a_network_of_ipv6_is_one_client(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct asker askers[FORWARDER_PER_CLIENT_MAX], one_more;
+    struct query query = make_question("web.cluster.local", DNS_TYPE_A);
+    for (unsigned i = 0; i < COUNT(askers); i++) {
+        char client[64];
+        struct text text = text_in(client, sizeof(client));
+        text_add_format(&text, "2001:db8:0:1::%x", i);
+        assert_true(ask_as(fixture, &query, client, &askers[i]));
+    }
+    assert_false(ask_as(fixture, &query, "2001:db8:0:1:f::", &one_more));
+    assert_true(ask_as(fixture, &query, "2001:db8:0:2::", &one_more));
+    await_told(fixture, &one_more);
+}
+
 static void only_so_many_are_in_flight(void **state)
 {
     struct fixture *fixture = *state;
@@ -277,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_questions_fly_by_themselves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_leaves_is_not_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_client_has_only_so_much_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_network_of_ipv6_is_one_client, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_so_many_are_in_flight, set_up, tear_down),
         cmocka_unit_test_setup_teardown(missing_name_is_remembered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_answers_are_not_remembered, set_up, tear_down),

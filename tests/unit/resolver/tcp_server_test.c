@@ -1,8 +1,11 @@
 /* tests/unit/resolver/tcp_server_test.c - queries over real TCP connections on loopback. */
 #include "resolver/tcp_server.h"
 
+#include "base/client_rate.h"
+#include "base/clock.h"
 #include "dns_messages.h"
 #include "loop_sockets.h"
+#include "tls/server_context.h"
 
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -282,6 +285,48 @@ static void turns_a_greedy_client_away(void **state)
     close(other);
 }
 
+/* Makes the client at `address` one that has begun all the handshakes it may this second. */
+static int64_t spend_handshakes(struct client_rate *handshakes, const char *address)
+{
+    struct ip_address client = test_address(address);
+    int64_t now_s = clock_monotonic_ms() / 1000;
+    for (int i = 0; i < TLS_HANDSHAKES_PER_CLIENT_MAX; i++)
+        (void)client_rate_count(handshakes, &client, now_s);
+    return now_s;
+}
+
+/* There is no certificate here, so what follows an accept is plain TCP. */
+static void turns_away_who_begins_too_many_handshakes(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct server_context_slot none;
+    struct client_rate *handshakes = client_rate_new();
+    uint8_t query[TEST_QUERY_MAX];
+    size_t size = put_framed_query(query, 4);
+    uint64_t turned_away = 0;
+    int64_t second;
+    assert_non_null(handshakes);
+    server_context_slot_init(&none, NULL);
+    tcp_server_use_tls(fixture->server, &none, handshakes);
+    do { /* once more, where the second ended meanwhile */
+        second = spend_handshakes(handshakes, "127.0.0.1");
+        turned_away = counted(fixture, RESOLVER_TCP_TURNED_AWAY);
+        int greedy = connect_from(fixture, "127.0.0.1");
+        send_all(greedy, query, size);
+        uint8_t byte;
+        bool is_answered = await_bytes(&fixture->loop, greedy, &byte, 1) > 0;
+        turned_away = counted(fixture, RESOLVER_TCP_TURNED_AWAY) - turned_away;
+        assert_int_equal(is_answered, turned_away == 0);
+        close(greedy);
+    } while (clock_monotonic_ms() / 1000 != second);
+    assert_int_equal(turned_away, 1);
+    int other = connect_from(fixture, "127.0.0.2");
+    send_all(other, query, size);
+    assert_int_equal(await_answer(fixture, other), 4);
+    close(other);
+    client_rate_free(handshakes);
+}
+
 static bool can_open(rlim_t descriptors)
 {
     struct rlimit limit;
@@ -442,6 +487,7 @@ static const struct CMUnitTest others[] = {
     ONE(a_format_error_is_answered),
     ONE(keepalive_is_told),
     ONE(turns_a_greedy_client_away),
+    ONE(turns_away_who_begins_too_many_handshakes),
     ONE(turns_away_beyond_the_total),
     ONE(waits_out_a_lack_of_descriptors),
     ONE(idle_connection_is_closed),

@@ -502,7 +502,6 @@ static void servers_end_while_queries_wait(void **state)
     close(stream);
 }
 
-#define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_init, fixture_release)
 /* The first is more than the kernel takes, so the others are ready while it is being written; then
  * they go out without another event. */
 static void large_late_answers_all_arrive(void **state)
@@ -531,6 +530,7 @@ static void large_late_answers_all_arrive(void **state)
     close(client);
 }
 
+#define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_init, fixture_release)
 static const struct CMUnitTest others[] = {
     ONE(allowed_name_does_not_wait),
     ONE(decides_anew_when_the_lookup_ends),
@@ -545,7 +545,7 @@ static const struct CMUnitTest others[] = {
     ONE(client_that_resets_is_forgotten),
     ONE(client_that_closes_before_its_answer),
     ONE(servers_end_while_queries_wait),
-    cmocka_unit_test_setup_teardown(large_late_answers_all_arrive, fixture_init, fixture_release),
+    ONE(large_late_answers_all_arrive),
 };
 
 int main(void)
