@@ -7,6 +7,7 @@
 #include "app/listeners.h"
 #include "app/log_thread.h"
 #include "app/policy_thread.h"
+#include "app/status_service.h"
 #include "app/take_over.h"
 #include "app/worker.h"
 #include "base/clock.h"
@@ -33,7 +34,8 @@ struct server {
     uint32_t worker_count;
     struct client_limits *limits;
     struct certificate_tools certificates;
-    atomic_bool is_ready; /* for new clients: until it is told to stop */
+    struct status_service *status; /* NULL: none is wanted */
+    atomic_bool is_ready;          /* for new clients: until it is told to stop */
 };
 
 /* Rings of the log: one a worker, then one each for the other threads that log. */
@@ -72,6 +74,23 @@ static bool start_workers(struct server *server, struct fault *fault)
     return true;
 }
 
+/* On this thread; its loop runs while control_wait() waits. */
+static bool start_status(struct server *server, struct fault *fault)
+{
+    struct status_gatherer_parts parts = { .options = &server->options,
+                                           .feed = policy_thread_feed(server->policy),
+                                           .record = policy_thread_record(server->policy),
+                                           .is_ready = &server->is_ready,
+                                           .workers = server->worker,
+                                           .worker_count = server->worker_count };
+    if (server->options.has_no_status)
+        return true;
+    server->status = status_service_new(&parts, listening_sockets_status(&server->sockets), fault);
+    if (server->status != NULL)
+        server->control.loop = status_service_loop(server->status);
+    return server->status != NULL;
+}
+
 static bool has_gate_key(const struct server *server, struct fault *fault)
 {
     struct policy *policy = policy_feed_latest(policy_thread_feed(server->policy));
@@ -96,7 +115,7 @@ static bool come_by_sockets(struct server *server, struct fault *fault)
 /* A connection through the gate takes two descriptors; the rest of the process needs some. */
 static uint32_t connections_for(uint64_t descriptor_limit, uint32_t workers)
 {
-    const uint64_t others = 64 + 16 * (uint64_t)workers;
+    const uint64_t others = 64 + STATUS_CONNECTIONS_AT_ONCE + 16 * (uint64_t)workers;
     uint64_t most = descriptor_limit > others ? (descriptor_limit - others) / 2 : 0;
     return most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
 }
@@ -126,7 +145,7 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
                                          .context = server };
     server->policy = policy_thread_new(&setup, fault);
     return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
-           policy_thread_start(server->policy, fault);
+           start_status(server, fault) && policy_thread_start(server->policy, fault);
 }
 
 /* The one line that says it is ready, with the real ports. */
@@ -146,6 +165,11 @@ static void print_ready(const struct server *server)
         endpoint_add_to(&options->tls_listen[i].endpoint, &text);
         text_add_format(&text, "=%u%s,", options->tls_listen[i].client_port,
                         options->tls_listen[i].is_for_proxies ? ",proxy" : "");
+    }
+    if (!options->has_no_status) {
+        text_add(&text, " status ");
+        endpoint_add_to(&options->status_listen, &text);
+        text_add(&text, ",");
     }
     struct policy *policy = policy_feed_latest(policy_thread_feed(server->policy));
     text_add_format(&text, " %llu rules from %s\n", (unsigned long long)policy_rule_count(policy),
@@ -241,6 +265,8 @@ static enum control_event serve(struct server *server)
 static void drain(struct server *server, bool is_handed_over)
 {
     struct worker_drain how = { is_handed_over, server->control.drained };
+    if (is_handed_over)
+        status_service_stop_accepting(server->status);
     server->control.worker_count = server->worker_count;
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_drain(server->worker[i], &how);
@@ -260,6 +286,7 @@ static void log_drained(struct server *server, const struct worker_drained *sum)
 static void end_workers(struct server *server)
 {
     struct worker_drained sum = { 0 };
+    status_service_stop(server->status);
     policy_thread_stop(server->policy); /* it speaks to the workers */
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_stop(server->worker[i]);
@@ -273,10 +300,12 @@ static void end_workers(struct server *server)
 
 static void stop(struct server *server)
 {
+    status_service_stop(server->status);
     policy_thread_stop(server->policy);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_free(server->worker[i]);
     policy_thread_free(server->policy);
+    status_service_free(server->status);
     client_limits_free(server->limits);
     certificate_tools_release(&server->certificates);
     log_thread_stop(server->log);

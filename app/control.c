@@ -128,18 +128,37 @@ static int timeout_until(int64_t until_ms)
     return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
+/* Does what is due on the loop, and returns poll()'s timeout until more may be: -1: never. */
+static int run_loop(struct control *control)
+{
+    if (control->loop == NULL)
+        return -1;
+    (void)uv_run(control->loop, UV_RUN_NOWAIT);
+    return uv_backend_timeout(control->loop);
+}
+
+/* The earlier of two of poll()'s timeouts. */
+static int earlier(int left_ms, int right_ms)
+{
+    if (left_ms < 0 || right_ms < 0)
+        return left_ms < 0 ? right_ms : left_ms;
+    return left_ms < right_ms ? left_ms : right_ms;
+}
+
 enum control_event control_wait(struct control *control, int64_t until_ms)
 {
-    enum { SIGNALS, DRAINED, OFFER, SOURCES };
+    enum { SIGNALS, DRAINED, OFFER, LOOP, SOURCES };
     for (;;) {
+        int loop_timeout = run_loop(control);
         struct pollfd source[SOURCES] = {
             [SIGNALS] = { control->signals, POLLIN, 0 }, /* poll() passes over a negative one */
             [DRAINED] = { control->drained, POLLIN, 0 },
             [OFFER] = { -1, POLLIN, 0 },
+            [LOOP] = { control->loop != NULL ? uv_backend_fd(control->loop) : -1, POLLIN, 0 },
         };
         if (control->offer != NULL)
             source[OFFER].fd = take_over_offer_descriptor(control->offer);
-        int ready = poll(source, SOURCES, timeout_until(until_ms));
+        int ready = poll(source, SOURCES, earlier(timeout_until(until_ms), loop_timeout));
         if (ready == 0 && timeout_until(until_ms) == 0)
             return CONTROL_TIME_OVER;
         if (ready <= 0)

@@ -4,6 +4,7 @@
 #include "app/event_log.h"
 
 #include <stdint.h>
+#include <uv.h>
 
 struct take_over_offer;
 
@@ -16,6 +17,7 @@ enum control_event {
 
 /* Belongs to the control thread. */
 struct control {
+    uv_loop_t *loop;       /* borrowed; runs while control_wait() waits. NULL: none */
     struct event_log *log; /* borrowed */
     int signals;           /* a signalfd; -1 once a signal ends the process at once */
     int signal_number;     /* that came */

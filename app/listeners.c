@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "net/socket.h"
 
-enum { CLAIM_ATTEMPTS = 100 };
+enum { CLAIM_ATTEMPTS = 100, ENDPOINTS_MAX = 2 * OPTIONS_LISTENERS_MAX + 1 };
 
 /* Port 0 is another one each time. */
 static bool check_different(const struct endpoint *left, const struct endpoint *right,
@@ -17,24 +17,27 @@ static bool check_different(const struct endpoint *left, const struct endpoint *
     fault->is_usage = true;
     fault_what(fault, "two listeners have one address");
     fault_where(fault, "%s", where);
-    fault_remedy(fault, "give each --dns-listen and --tls-listen an address and port of its own");
+    fault_remedy(fault,
+                 "give each --dns-listen, --tls-listen and --status-listen an address and port of "
+                 "its own");
     return false;
 }
 
-static uint32_t collect(const struct options *options,
-                        struct endpoint ret_all[2 * OPTIONS_LISTENERS_MAX])
+static uint32_t collect(const struct options *options, struct endpoint ret_all[ENDPOINTS_MAX])
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < options->dns_listen_count; i++)
         ret_all[count++] = options->dns_listen[i];
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         ret_all[count++] = options->tls_listen[i].endpoint;
+    if (!options->has_no_status)
+        ret_all[count++] = options->status_listen;
     return count;
 }
 
 static bool check_all_different(const struct options *options, struct fault *fault)
 {
-    struct endpoint all[2 * OPTIONS_LISTENERS_MAX];
+    struct endpoint all[ENDPOINTS_MAX];
     uint32_t count = collect(options, all);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < i; k++)
@@ -45,7 +48,7 @@ static bool check_all_different(const struct options *options, struct fault *fau
 
 static bool is_of_another(const struct options *options, const struct endpoint *claimed)
 {
-    struct endpoint all[2 * OPTIONS_LISTENERS_MAX];
+    struct endpoint all[ENDPOINTS_MAX];
     uint32_t count = collect(options, all), equal = 0;
     for (uint32_t i = 0; i < count; i++)
         equal += endpoint_equal(&all[i], claimed);
@@ -85,7 +88,8 @@ bool listeners_claim(struct options *options, const struct listening_sockets *ta
         if (!listening_sockets_have(taken_over, SOCKET_USE_GATE, i) &&
             !claim(options, &options->tls_listen[i].endpoint, false, fault))
             return false;
-    return true;
+    return options->has_no_status || listening_sockets_have(taken_over, SOCKET_USE_STATUS, 0) ||
+           claim(options, &options->status_listen, false, fault);
 }
 
 /* A packet to `endpoint` would arrive at `listener`. */
@@ -146,6 +150,8 @@ void own_endpoints_collect(const struct options *options, struct own_endpoints *
         add(ret_own, options->dns_listen[i]);
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         add(ret_own, options->tls_listen[i].endpoint);
+    if (!options->has_no_status)
+        add(ret_own, options->status_listen);
     for (uint32_t i = 0; i < gate->v4_count; i++)
         add_gate_address(options, &gate->v4[i], ret_own);
     for (uint32_t i = 0; i < gate->v6_count; i++)

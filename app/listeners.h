@@ -4,7 +4,9 @@
 #include "app/listening_sockets.h"
 #include "app/options.h"
 
-enum { OWN_ENDPOINTS_MAX = 2 * OPTIONS_LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX };
+enum {
+    OWN_ENDPOINTS_MAX = 1 + 2 * OPTIONS_LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX
+};
 
 struct own_endpoints {
     struct endpoint endpoint[OWN_ENDPOINTS_MAX];

@@ -61,6 +61,10 @@ static struct listening_socket find_listener(const struct options *options, int 
     for (uint32_t i = 0; i < options->tls_listen_count && role == SOCKET_ROLE_LISTENER; i++)
         if (endpoint_equal(&options->tls_listen[i].endpoint, &endpoint))
             return (struct listening_socket){ SOCKET_USE_GATE, i, 0, descriptor };
+    if (!options->has_no_status && endpoint_equal(&options->status_listen, &endpoint) &&
+        role == SOCKET_ROLE_LISTENER)
+        return (struct listening_socket){ SOCKET_USE_STATUS, 0, LISTENING_SOCKETS_CONTROL,
+                                          descriptor };
     return (struct listening_socket){ .descriptor = descriptor };
 }
 
@@ -69,11 +73,13 @@ void listening_sockets_adopt(struct listening_sockets *sockets, const struct opt
 {
     for (uint32_t i = 0; i < count; i++) {
         struct listening_socket found = find_listener(options, descriptors[i]);
-        if (found.use == SOCKET_USE_NONE) {
+        bool is_second = found.use == SOCKET_USE_STATUS && listening_sockets_status(sockets) >= 0;
+        if (found.use == SOCKET_USE_NONE || is_second) {
             (void)close(descriptors[i]);
             continue;
         }
-        found.worker = count_of(sockets, found.use, found.listener) % options->workers;
+        if (found.use != SOCKET_USE_STATUS)
+            found.worker = count_of(sockets, found.use, found.listener) % options->workers;
         add(sockets, &found);
     }
 }
@@ -97,6 +103,27 @@ static bool bind_rest_of(struct listening_sockets *sockets, struct listening_soc
     return true;
 }
 
+int listening_sockets_status(const struct listening_sockets *sockets)
+{
+    for (uint32_t i = 0; i < sockets->count; i++)
+        if (sockets->socket[i].use == SOCKET_USE_STATUS)
+            return sockets->socket[i].descriptor;
+    return -1;
+}
+
+static bool bind_status(struct listening_sockets *sockets, const struct options *options,
+                        struct fault *fault)
+{
+    if (options->has_no_status || listening_sockets_status(sockets) >= 0)
+        return true;
+    int descriptor = socket_listen_tcp(&options->status_listen, fault);
+    struct listening_socket socket = { SOCKET_USE_STATUS, 0, LISTENING_SOCKETS_CONTROL,
+                                       descriptor };
+    if (descriptor >= 0)
+        add(sockets, &socket);
+    return descriptor >= 0;
+}
+
 bool listening_sockets_bind_rest(struct listening_sockets *sockets, const struct options *options,
                                  struct fault *fault)
 {
@@ -111,5 +138,5 @@ bool listening_sockets_bind_rest(struct listening_sockets *sockets, const struct
         struct listening_socket gate = { .use = SOCKET_USE_GATE, .listener = i };
         is_bound = bind_rest_of(sockets, gate, options, fault);
     }
-    return is_bound;
+    return is_bound && bind_status(sockets, options, fault);
 }

@@ -5,10 +5,19 @@
 #pragma once
 #include "app/options.h"
 
-enum socket_use { SOCKET_USE_NONE = 0, SOCKET_USE_DNS_UDP, SOCKET_USE_DNS_TCP, SOCKET_USE_GATE };
+enum socket_use {
+    SOCKET_USE_NONE = 0,
+    SOCKET_USE_DNS_UDP,
+    SOCKET_USE_DNS_TCP,
+    SOCKET_USE_GATE,
+    SOCKET_USE_STATUS
+};
 
 /* As many as a process can have. */
-enum { LISTENING_SOCKETS_MAX = OPTIONS_WORKERS_MAX * 3 * OPTIONS_LISTENERS_MAX };
+enum { LISTENING_SOCKETS_MAX = OPTIONS_WORKERS_MAX * 3 * OPTIONS_LISTENERS_MAX + 1 };
+
+/* In place of a worker: the control thread, which has the status page. */
+#define LISTENING_SOCKETS_CONTROL UINT32_MAX
 
 struct listening_socket {
     enum socket_use use;
@@ -40,3 +49,6 @@ bool listening_sockets_have(const struct listening_sockets *sockets, enum socket
 /* Binds what a worker lacks. False with a fault. */
 bool listening_sockets_bind_rest(struct listening_sockets *sockets, const struct options *options,
                                  struct fault *fault);
+
+/* That of the status page; -1 where there is none. */
+int listening_sockets_status(const struct listening_sockets *sockets);

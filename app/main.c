@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PINHOLE_VERSION "0.1.0"
-
 enum { EXIT_FAULT = 1, EXIT_USAGE = 2 };
 
 static const struct {

@@ -103,6 +103,28 @@ static bool set_connect(struct options *options, const char *value)
            !ip_address_is_unspecified(&options->connect.address);
 }
 
+static bool set_status_listen(struct options *options, const char *value)
+{
+    options->has_no_status = strcmp(value, "none") == 0;
+    return options->has_no_status || endpoint_parse(value, -1, &options->status_listen);
+}
+
+static bool set_status_token_file(struct options *options, const char *value)
+{
+    options->status_token_file = value;
+    return value[0] != '\0';
+}
+
+static bool add_status_host(struct options *options, const char *value)
+{
+    struct host_name name;
+    if (options->status_host_count == STATUS_HOSTS_MAX ||
+        host_name_parse(value, strlen(value), &name) != HOST_NAME_OK)
+        return false;
+    options->status_host[options->status_host_count++] = value;
+    return true;
+}
+
 static bool set_workers(struct options *options, const char *value)
 {
     return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
@@ -175,6 +197,13 @@ static const struct option {
       "store)" },
     { "--connect", "ADDR[:PORT]", false, COMMAND_PIN, set_connect,
       "where to connect to in place of the name's own address" },
+    { "--status-listen", "ADDR:PORT|none", false, COMMAND_SERVE, set_status_listen,
+      "status page, JSON, metrics and probes over HTTP (default 127.0.0.1:9180)" },
+    { "--status-token-file", "FILE", false, COMMAND_SERVE, set_status_token_file,
+      "a file with the token that whoever looks at them must give (default: none is asked for)" },
+    { "--status-host", "NAME", true, COMMAND_SERVE, add_status_host,
+      "a host name that leads to the status page; by others than IP addresses, localhost and these "
+      "it gives no answer" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
     { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
       "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },
@@ -406,6 +435,8 @@ static bool fill_defaults(enum command command, struct options *options, struct 
         (void)add_dns_listen(options, "127.0.0.1:5300");
     if (options->tls_listen_count == 0)
         (void)add_tls_listen(options, "127.0.0.1:8443=443");
+    if (options->status_listen.address.family == 0 && !options->has_no_status)
+        (void)set_status_listen(options, "127.0.0.1:9180");
     if (options->workers == 0)
         options->workers = core_count();
     if (options->from.family == 0)

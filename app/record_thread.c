@@ -50,6 +50,7 @@ struct record_thread {
     struct note *notes;                     /* guarded by lock; the newest first */
     uint32_t note_count;                    /* guarded by lock */
     uint64_t notes_left_out;                /* guarded by lock; not told of yet */
+    struct record_reading *readings;        /* guarded by lock; in no order */
     bool is_stopping;                       /* guarded by lock */
     struct denial_writer denials;           /* the thread's own */
     struct certificate_writer certificates; /* likewise */
@@ -144,6 +145,27 @@ static void log_rule(void *context, const struct status_report *report)
         event_log_rule_not_in_force(&thread->log, report->rule_id, report->outcome);
 }
 
+/* Readings wait for nothing but a step of what is written. */
+static void carry_out_readings(struct record_thread *thread)
+{
+    struct fault fault = { 0 };
+    (void)pthread_mutex_lock(&thread->lock);
+    struct record_reading *reading = thread->readings;
+    thread->readings = NULL;
+    (void)pthread_mutex_unlock(&thread->lock);
+    if (reading == NULL)
+        return;
+    struct database *database =
+        database_open_guarded(thread->path, DATABASE_READ, thread->guard, &fault);
+    for (struct record_reading *next; reading != NULL; reading = next) {
+        next = reading->next;
+        reading->act(reading->context, database, &fault);
+    }
+    if (database != NULL)
+        database_sleep(database); /* closed awake, it might lock everybody out for a moment */
+    database_close(database);
+}
+
 static void run_job(struct record_thread *thread, struct database *database, const struct job *job)
 {
     struct fault fault = { 0 };
@@ -160,6 +182,7 @@ static void run_job(struct record_thread *thread, struct database *database, con
     bool is_done = walk == NULL;
     while (!is_done) {
         enum database_status status = status_walk_step(walk, &is_done, &fault);
+        carry_out_readings(thread);
         if (status == DATABASE_FAILED)
             log_failure(thread, &fault);
         if (status == DATABASE_FAILED || (status == DATABASE_BUSY && !wait_for_writer(thread)) ||
@@ -245,7 +268,7 @@ static bool wait_for_work(struct record_thread *thread)
     int waited = 0;
     (void)pthread_mutex_lock(&thread->lock);
     while (thread->first == NULL && thread->batches == NULL && thread->notes == NULL &&
-           !thread->is_stopping && waited == 0)
+           thread->readings == NULL && !thread->is_stopping && waited == 0)
         waited = due_ms == INT64_MAX
                      ? pthread_cond_wait(&thread->changed, &thread->lock)
                      : pthread_cond_timedwait(&thread->changed, &thread->lock, &until);
@@ -380,6 +403,7 @@ static void *run(void *context)
 {
     struct record_thread *thread = context;
     while (wait_for_work(thread)) {
+        carry_out_readings(thread);
         struct job *job = take_job(thread, 0);
         if (job != NULL) {
             wait_until_quiet(thread);
@@ -391,6 +415,7 @@ static void *run(void *context)
         if (next_write_ms(thread) <= clock_monotonic_ms())
             write_observations(thread);
     }
+    carry_out_readings(thread);
     write_last(thread);
     return NULL;
 }
@@ -458,6 +483,15 @@ void record_thread_refresh(struct record_thread *thread, struct policy *policy,
     (void)pthread_mutex_lock(&thread->lock);
     *thread->last = job;
     thread->last = &job->next;
+    (void)pthread_cond_signal(&thread->changed);
+    (void)pthread_mutex_unlock(&thread->lock);
+}
+
+void record_thread_read(struct record_thread *thread, struct record_reading *reading)
+{
+    (void)pthread_mutex_lock(&thread->lock);
+    reading->next = thread->readings;
+    thread->readings = reading;
     (void)pthread_cond_signal(&thread->changed);
     (void)pthread_mutex_unlock(&thread->lock);
 }

@@ -32,6 +32,21 @@ void record_thread_take_denials(struct record_thread *thread, struct denial_tabl
 void record_thread_take_certificate(struct record_thread *thread, const struct host_name *name,
                                     uint16_t port, struct certificate_finding *finding);
 
+/* Reads the policy file for somebody. */
+struct database;
+struct fault;
+struct record_reading {
+    struct record_reading *next; /* the thread's */
+    /* Called once, on the record thread. `database` NULL: it can't be read, and `fault` says why.
+     */
+    void (*act)(void *context, struct database *database, const struct fault *fault);
+    void *context;
+};
+
+/* Any thread: has `reading` carried out soon, between other work, and before record_thread_stop()
+ * returns. It must live until `act` was called. */
+void record_thread_read(struct record_thread *thread, struct record_reading *reading);
+
 /* Writes the last denials and certificates, if nobody is in the way, and no more; frees. NULL is
  * fine. */
 void record_thread_stop(struct record_thread *thread);

@@ -89,6 +89,7 @@ static bool start_reading(struct worker *worker, const struct listening_socket *
     case SOCKET_USE_GATE:
         return gate_listen(worker->gate, &gate) == 0;
     case SOCKET_USE_NONE:
+    case SOCKET_USE_STATUS: /* is the control thread's */
         break;
     }
     return false;
@@ -292,6 +293,14 @@ static void judge_again(void *context)
 void worker_policy_changed(struct worker *worker)
 {
     (void)mailbox_post(worker->mailbox, judge_again, worker); /* or the gate sees it by itself */
+}
+
+void worker_add_counts(const struct worker *worker, struct worker_counts *sum)
+{
+    for (int i = 0; i < RESOLVER_COUNTER_COUNT; i++)
+        sum->resolver[i] += resolver_counter_read(&worker->resolver, (enum resolver_counter)i);
+    sum->unchecked_addresses += gate_unchecked_address_count(worker->gate);
+    sum->hellos_with_ech += gate_ech_count(worker->gate);
 }
 
 void worker_stop(struct worker *worker)

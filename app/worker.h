@@ -3,6 +3,7 @@
 #pragma once
 #include "app/listening_sockets.h"
 #include "policy/policy_feed.h"
+#include "resolver/resolver.h"
 
 struct certificate_tools;
 struct client_limits;
@@ -31,6 +32,15 @@ bool worker_start(struct worker *worker, struct fault *fault);
 
 /* There is another policy: what the worker has open is judged again. Any thread. */
 void worker_policy_changed(struct worker *worker);
+
+/* What a worker has counted since it started. */
+struct worker_counts {
+    uint64_t resolver[RESOLVER_COUNTER_COUNT];
+    uint64_t unchecked_addresses, hellos_with_ech; /* of the gate */
+};
+/* Adds them to `sum`. Any thread. */
+void worker_add_counts(const struct worker *worker, struct worker_counts *sum);
+
 /* How a worker comes to have nothing left to do. */
 struct worker_drain {
     bool is_handed_over; /* another process reads the sockets now; else who waits is accepted yet */

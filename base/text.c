@@ -61,9 +61,9 @@ void text_add_escaped(struct text *text, const void *bytes, size_t size)
     }
 }
 
-/* The length of the UTF-8 character that begins at `byte` (RFC 3629 4), or 0 where none does. */
-static size_t utf8_length(const unsigned char *byte, size_t left)
+size_t text_utf8_length(const char *character, size_t left)
 {
+    const unsigned char *byte = (const unsigned char *)character;
     static const struct {
         unsigned char first, last;               /* of the leading byte */
         unsigned char second_first, second_last; /* what may follow it */
@@ -94,7 +94,7 @@ void text_add_json_string(struct text *text, const void *bytes, size_t size)
     const unsigned char *byte = bytes;
     text_add(text, "\"");
     for (size_t i = 0; i < size;) {
-        size_t length = utf8_length(byte + i, size - i);
+        size_t length = text_utf8_length((const char *)byte + i, size - i);
         if (length == 0)
             text_add(text, "\\ufffd");
         else if (byte[i] == '"' || byte[i] == '\\')

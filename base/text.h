@@ -30,6 +30,10 @@ void text_add_escaped(struct text *text, const void *bytes, size_t size);
 /* Adds a JSON string with its quotes (RFC 8259 7). Bytes that are no UTF-8 become U+FFFD. */
 void text_add_json_string(struct text *text, const void *bytes, size_t size);
 
+/* The length of the UTF-8 character that begins at `character` (RFC 3629 4) and ends within `left`
+ * bytes (at least 1), or 0 where none does. */
+size_t text_utf8_length(const char *character, size_t left);
+
 /* The length of the longest prefix of `size` bytes of UTF-8 that fits in `limit` and cuts no
  * character. */
 size_t text_cut_at_character(const char *string, size_t size, size_t limit);

@@ -10,7 +10,7 @@ packages_for()
     build) # what `make run` needs: libraries, and the clients whose commands it prints
         command -v cc >/dev/null || echo gcc libc6-dev
         command -v cmake >/dev/null || echo cmake
-        echo 'pkg-config|pkgconf' libuv1-dev libc-ares-dev libldns-dev libsqlite3-dev libssl-dev
+        echo 'pkg-config|pkgconf' libuv1-dev libc-ares-dev libldns-dev libsqlite3-dev libssl-dev libmicrohttpd-dev
         echo sqlite3 'bind9-dnsutils|dnsutils' curl ca-certificates
         ;;
     demo)
@@ -18,6 +18,8 @@ packages_for()
         ;;
     test)
         packages_for demo
+        echo chromium
+        command -v npm >/dev/null || echo nodejs npm
         echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-pytest-xdist python3-dnspython haproxy
         ;;
     fuzz)
@@ -120,7 +122,7 @@ install_quietly()
 wanted=$(for purpose in "$@"; do packages_for "$purpose"; done)
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    libraries='libuv libcares ldns sqlite3'
+    libraries='libuv libcares ldns sqlite3 libmicrohttpd'
     [[ $wanted != *libcmocka-dev* ]] || libraries+=' cmocka'
     pkg-config --exists $libraries 2>/dev/null && exit 0
     echo "$0: this system has no apt; install what it calls: $libraries (with headers); for all: $(echo $wanted)" >&2

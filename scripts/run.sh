@@ -29,6 +29,9 @@ Pinhole serves policy.db in this terminal; Ctrl-C stops it. In another one, here
   Why, step by step:
     $pinhole explain --db policy.db example.org
 
+  See it all at a glance:
+    http://127.0.0.1:9180/
+
   Allow it; that holds within a tenth of a second:
     sqlite3 -cmd '.timeout 2000' policy.db "INSERT INTO rule (target) VALUES ('example.org')"
 

@@ -64,6 +64,7 @@ summary=()
 current=installing
 trap '[ $? = 0 ] || echo "test: $current FAILED" >&2' EXIT
 scripts/install_packages.sh build test fuzz
+scripts/install_browser_tests.sh
 for current in "${stages[@]}"; do
     echo "== $current"
     started=$SECONDS

@@ -93,8 +93,8 @@ def start_echo():
 
 def start_pinhole(rule_count):
     port, policy, questions = free_port(), room / f"policy-{rule_count}.db", room / f"questions-{rule_count}"
-    command = [build / "app/pinhole", "serve", "--db", policy, "--workers", "1", "--dns-listen", f"127.0.0.1:{port}",
-               "--tls-listen", "127.0.0.1:0=443"]
+    command = [build / "app/pinhole", "serve", "--status-listen", "none", "--db", policy, "--workers", "1",
+               "--dns-listen", f"127.0.0.1:{port}", "--tls-listen", "127.0.0.1:0=443"]
     return Server(f"pinhole, {rule_count:,} rules", command, port, questions)
 
 

@@ -145,8 +145,8 @@ def pinhole_gate(build, folder, rule_count, address):
     policy = folder / "policy" / f"{rule_count}.db"
     write_policy(build / "app/pinhole", policy, rule_count)
     name = "pinhole" if rule_count == NAMES else f"pinhole-{rule_count // 1000}k"
-    return Process(name, [build / "app/pinhole", "serve", "--db", policy, "--workers", "1", "--upstream-dns", DNS,
-                          "--dns-listen", "127.0.0.1:0", "--tls-listen", f"{address}=443"],
+    return Process(name, [build / "app/pinhole", "serve", "--status-listen", "none", "--db", policy, "--workers", "1",
+                          "--upstream-dns", DNS, "--dns-listen", "127.0.0.1:0", "--tls-listen", f"{address}=443"],
                    address, folder)
 
 

@@ -27,6 +27,7 @@ HOMES = [
     (re.compile(r"ares.*\.h$"), {"net"}),
     (re.compile(r"ldns/"), {"resolver"}),
     (re.compile(r"openssl/"), {"tls"}),
+    (re.compile(r"microhttpd\.h$"), {"status"}),
     (re.compile(r"uv\.h$|uv/"), {"net", "tls", "upstream", "resolver", "sni-gate", "status", "app"}),
     (re.compile(r"cmocka\.h$"), {"tests"}),
 ]

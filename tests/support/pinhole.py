@@ -17,13 +17,14 @@ TEXT_FIELD = re.compile(r" ([^ =]+)=(\"[^\"]*\"|\S*)")
 
 
 def read_ready_line(line):
-    """The one place that knows the wording: `pinhole: ready: dns A:P ..., tls A:P=P ..., N rules from FILE`.
-    Returns the endpoints ((address, port)) of the resolver and of the gate, and the number of rules."""
-    match = re.search(r"ready: dns (.*?), tls (.*?), (\d+) rules?", line)
+    """The one place that knows the wording: `pinhole: ready: dns A:P ..., tls A:P=P ..., status A:P, N rules from
+    FILE`. Returns the endpoints ((address, port)) of the resolver, of the gate and (one or none) of the status page,
+    and the number of rules."""
+    match = re.search(r"ready: dns (.*?), tls (.*?)(?:, status (\S+))?, (\d+) rules?", line)
     assert match, f"not a ready line: {line!r}"
-    dns, tls = ([(address.strip("[]"), int(port)) for address, port, _ in ENDPOINT.findall(part)]
-                for part in match.group(1, 2))
-    return dns, tls, int(match.group(3))
+    dns, tls, status = ([(address.strip("[]"), int(port)) for address, port, _ in ENDPOINT.findall(part or "")]
+                        for part in match.group(1, 2, 3))
+    return dns, tls, status, int(match.group(4))
 
 
 def read_log_line(line):
@@ -96,9 +97,9 @@ class Pinhole:
 
     def __init__(self, policy, upstream_dns=None, *, dns=("127.0.0.1:0",), tls=("127.0.0.1:0",), gate_port=443,
                  workers=2, arguments=(), environment=None, prefix=(), log_format="json", reads_log=True,
-                 lame_duck=0, drain=0):
+                 lame_duck=0, drain=0, status="none"):
         command = [*prefix, PINHOLE, "serve", "--db", getattr(policy, "path", policy), "--workers", workers,
-                   "--log-format", log_format, *arguments]
+                   "--log-format", log_format, "--status-listen", status, *arguments]
         for flag, seconds in (("--lame-duck-seconds", lame_duck), ("--drain-seconds", drain)):
             command += [] if seconds is None else [flag, seconds]
         for listen in dns:
@@ -115,8 +116,9 @@ class Pinhole:
         except BaseException:
             self.kill()
             raise
-        self.dns_endpoints, self.tls_endpoints, self.rule_count = read_ready_line(self.ready_line)
+        self.dns_endpoints, self.tls_endpoints, statuses, self.rule_count = read_ready_line(self.ready_line)
         self.dns, self.gate = self.dns_endpoints[0], self.tls_endpoints[0]
+        self.status = statuses[0] if statuses else None
 
     def _await_ready_line(self):
         readable, _, _ = select.select([self.process.stdout], [], [], Deadline(60).left())

@@ -11,7 +11,8 @@ from support.process import PINHOLE, free_port, run
 
 pytestmark = pytest.mark.quick
 
-FREE = ["--dns-listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0=443", "--upstream-dns", "127.0.0.1:9"]
+FREE = ["--dns-listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0=443", "--upstream-dns", "127.0.0.1:9",
+        "--status-listen", "127.0.0.1:0"]
 
 
 def serve(*arguments, environment=None, free=True):
@@ -162,8 +163,8 @@ def test_upstream_dns_that_is_pinhole_itself(tmp_path, listen, upstream):
 def test_resolv_conf_that_leads_to_pinhole_itself(tmp_path):
     resolv_conf = tmp_path / "resolv.conf"
     resolv_conf.write_text("nameserver 127.0.0.1\n")
-    done = run([*isolation.with_file_over("/etc/resolv.conf", resolv_conf), PINHOLE, "serve", "--db",
-                tmp_path / "policy.db", "--dns-listen", "127.0.0.1:53", "--tls-listen", "127.0.0.1:0=443"])
+    done = run([*isolation.with_file_over("/etc/resolv.conf", resolv_conf), PINHOLE, "serve",
+                "--status-listen", "none", "--db", tmp_path / "policy.db", "--dns-listen", "127.0.0.1:53", "--tls-listen", "127.0.0.1:0=443"])
     assert done.returncode in (1, 2)
     assert_one_line(done, done.returncode, "127.0.0.1")
 

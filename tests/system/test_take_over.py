@@ -280,7 +280,7 @@ def test_take_over_from_a_lame_duck(site):
 @pytest.mark.quick
 def test_successor_that_fails_changes_nothing(site):
     before = site.start()
-    failed = run([PINHOLE, "serve", "--take-over", "--db", site.policy.path, "--dns-listen",
+    failed = run([PINHOLE, "serve", "--take-over", "--status-listen", "none", "--db", site.policy.path, "--dns-listen",
                   f"127.0.0.1:{before.dns[1]}", "--tls-listen", f"127.0.0.1:{before.gate[1]}", "--upstream-dns",
                   f"127.0.0.1:{before.dns[1]}"])
     assert failed.returncode == 1 and "Pinhole itself" in failed.stderr
@@ -368,7 +368,7 @@ def test_another_user_is_refused(site):
 def test_nothing_is_taken_from_another_user(site):
     with start_as_nobody(SERVER, site.path.parent) as server:
         assert server.stdout.readline() == "ready\n"
-        failed = run([PINHOLE, "serve", "--take-over", "--db", site.policy.path, "--dns-listen", "127.0.0.1:0",
+        failed = run([PINHOLE, "serve", "--take-over", "--status-listen", "none", "--db", site.policy.path, "--dns-listen", "127.0.0.1:0",
                       "--tls-listen", "127.0.0.1:0=443", "--upstream-dns", "127.0.0.1:9"])
         assert failed.returncode == 1 and "another user" in failed.stderr
         server.communicate("")
@@ -397,7 +397,7 @@ def test_socket_of_a_process_that_was_killed(site, arguments):
 @pytest.mark.quick
 def test_without_the_flag_addresses_are_in_use(site):
     pinhole = site.start()
-    failed = run([PINHOLE, "serve", "--db", site.policy.path, "--dns-listen", f"127.0.0.1:{pinhole.dns[1]}",
+    failed = run([PINHOLE, "serve", "--status-listen", "none", "--db", site.policy.path, "--dns-listen", f"127.0.0.1:{pinhole.dns[1]}",
                   "--tls-listen", "127.0.0.1:0=443", "--upstream-dns", "127.0.0.1:9"])
     assert failed.returncode == 1 and "in use" in failed.stderr
     assert_serves(pinhole)

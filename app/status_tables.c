@@ -1,0 +1,179 @@
+/* app/status_tables.c - what the status page shows of the policy file's tables. */
+#include "app/status_tables.h"
+#include "base/text.h"
+#include "db/page_reader.h"
+#include "policy/verdict.h"
+
+#include <string.h>
+
+static const char busy[] = "somebody is writing to the policy file";
+
+/* The sentence in a set's `missing`; NULL where all is well. */
+static const char *missing_of(enum database_status status, const struct fault *fault,
+                              struct arena *arena)
+{
+    char sentence[1024];
+    struct text text = text_in(sentence, sizeof(sentence));
+    if (status == DATABASE_OK)
+        return NULL;
+    if (status == DATABASE_BUSY)
+        return busy;
+    fault_add_to(fault, &text);
+    return arena_copy(arena, sentence);
+}
+
+static void add_rule(void *context, const struct rule_page_row *row)
+{
+    struct status_request *request = context;
+    struct status_rules *rules = &request->data->rules;
+    if (rules->count == request->query.rules.limit) {
+        rules->next = (uint64_t)rules->row[rules->count - 1].id;
+        return;
+    }
+    struct arena *arena = &rules->arena;
+    rules->row[rules->count++] = (struct status_rule){
+        .id = row->id,
+        .target = arena_copy(arena, row->target),
+        .action = arena_copy(arena, row->action),
+        .clients = arena_copy(arena, row->clients),
+        .comment = arena_copy(arena, row->comment),
+        .state = status_state_of(row->state),
+        .hostname = arena_copy(arena, row->hostname),
+        .reason = arena_copy(arena, row->reason),
+        .strength = "the name alone",
+        .expires_s = row->expires_at,
+    };
+}
+
+static void fill_rules(struct status_request *request, struct database *database)
+{
+    const struct status_selection *selection = &request->query.rules;
+    struct fault fault = { 0 };
+    struct rule_page page = { .search = selection->search,
+                              .state = status_state_word(selection->state),
+                              .after_id = (int64_t)selection->from,
+                              .limit = selection->limit,
+                              .row = add_rule,
+                              .context = request };
+    struct status_rules *rules = &request->data->rules;
+    if (selection->order == STATUS_ORDER_HITS) /* nothing counts them yet, so none has any */
+        return;
+    enum database_status status = page_reader_rules(database, &page, &fault);
+    rules->missing = missing_of(status, &fault, &rules->arena);
+}
+
+static void add_state(void *context, const char *state, uint64_t count)
+{
+    struct status_health *health = context;
+    health->by_state[status_state_of(state)] += count;
+    health->rule_count += count;
+}
+
+static void fill_health(struct status_request *request, struct database *database)
+{
+    struct status_health *health = &request->data->health;
+    struct fault fault = { 0 };
+    struct state_counts counts = { add_state, health };
+    health->rule_count = 0;
+    enum database_status status = page_reader_states(database, &counts, &fault);
+    health->has_states = status == DATABASE_OK;
+    if (status == DATABASE_FAILED)
+        health->database_fault = missing_of(status, &fault, &health->arena);
+}
+
+/* What a person would paste into the sqlite3 shell. Targets and groups are plain words (both tables
+ * have CHECKs), but a quote is doubled all the same. */
+static const char *write_sql(const struct denied_page_row *row, struct arena *arena)
+{
+    char sql[1024];
+    struct text text = text_in(sql, sizeof(sql));
+    text_add(&text, "INSERT INTO rule (target, clients) VALUES ('");
+    for (const char *at = row->target; *at != '\0'; at++)
+        text_add_bytes(&text, *at == '\'' ? "''" : at, *at == '\'' ? 2 : 1);
+    text_add(&text, "', '");
+    for (const char *at = row->client_group; *at != '\0'; at++)
+        text_add_bytes(&text, *at == '\'' ? "''" : at, *at == '\'' ? 2 : 1);
+    text_add(&text, "');");
+    return text.cut ? "" : arena_copy(arena, sql);
+}
+
+static void add_denied(void *context, const struct denied_page_row *row)
+{
+    struct status_request *request = context;
+    struct status_denied_names *denied = &request->data->denied;
+    bool is_by_rule = strcmp(row->reason, reason_word(REASON_DENY_RULE)) == 0;
+    if (denied->count == request->query.denied.limit)
+        return;
+    struct arena *arena = &denied->arena;
+    denied->row[denied->count++] = (struct status_denied){
+        .target = arena_copy(arena, row->target),
+        .client_group = arena_copy(arena, row->client_group),
+        .reason = arena_copy(arena, row->reason),
+        .sentence = is_by_rule ? "A deny goes before an allow: delete or narrow it." : "",
+        .count = row->count,
+        .first_s = row->first_seen,
+        .last_s = row->last_seen,
+        .sql = is_by_rule ? "" : write_sql(row, arena),
+    };
+}
+
+static enum denied_order order_of(enum status_order order)
+{
+    switch (order) {
+    case STATUS_ORDER_COUNT:
+        return DENIED_ORDER_COUNT;
+    case STATUS_ORDER_FIRST:
+        return DENIED_ORDER_FIRST;
+    case STATUS_ORDER_NAME:
+        return DENIED_ORDER_TARGET;
+    case STATUS_ORDER_LAST:
+    case STATUS_ORDER_ID:
+    case STATUS_ORDER_HITS:
+    case STATUS_ORDER_AGE:
+    case STATUS_ORDER_BYTES:
+    case STATUS_ORDER_CLIENT:
+        break;
+    }
+    return DENIED_ORDER_LAST;
+}
+
+static void fill_denied(struct status_request *request, struct database *database)
+{
+    const struct status_selection *selection = &request->query.denied;
+    struct status_denied_names *denied = &request->data->denied;
+    struct fault fault = { 0 };
+    struct denied_page page = { .search = selection->search,
+                                .order = order_of(selection->order),
+                                .skip = selection->from,
+                                .limit = selection->limit,
+                                .row = add_denied,
+                                .context = request };
+    enum database_status status = page_reader_denied(database, &page, &denied->total, &fault);
+    denied->missing = missing_of(status, &fault, &denied->arena);
+    if (status == DATABASE_OK && selection->from + denied->count < denied->total)
+        denied->next = selection->from + denied->count;
+}
+
+static void say_missing(struct status_request *request, const struct fault *fault)
+{
+    struct status_data *data = request->data;
+    const char *sentence = missing_of(DATABASE_FAILED, fault, &data->rules.arena);
+    data->rules.missing = data->denied.missing = sentence;
+    if ((request->query.parts & STATUS_HEALTH) != 0)
+        data->health.database_fault = arena_copy(&data->health.arena, sentence);
+}
+
+void status_tables_fill(struct status_request *request, struct database *database,
+                        const struct fault *fault)
+{
+    if (database == NULL) {
+        say_missing(request, fault);
+        return;
+    }
+    if ((request->query.parts & STATUS_HEALTH) != 0)
+        fill_health(request, database);
+    if ((request->query.parts & STATUS_RULES) != 0 && !atomic_load(&request->is_abandoned))
+        fill_rules(request, database);
+    if ((request->query.parts & STATUS_DENIED) != 0 && !atomic_load(&request->is_abandoned))
+        fill_denied(request, database);
+}

@@ -1,0 +1,149 @@
+/* db/page_reader.c - pages of the tables that people look at. */
+#include "db/page_reader.h"
+#include "db/connection.h"
+#include "db/statement.h"
+
+/* NULL, or out of memory, is "". */
+static const char *text_at(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text != NULL ? text : "";
+}
+
+static uint64_t count_at(sqlite3_stmt *statement, int column)
+{
+    int64_t value = sqlite3_column_int64(statement, column);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
+{
+    struct rule_page_row row = { .id = sqlite3_column_int64(statement, 0),
+                                 .target = text_at(statement, 1),
+                                 .action = text_at(statement, 2),
+                                 .clients = text_at(statement, 3),
+                                 .comment = text_at(statement, 4),
+                                 .expires_at = sqlite3_column_int64(statement, 5),
+                                 .state = text_at(statement, 6),
+                                 .hostname = text_at(statement, 7),
+                                 .reason = text_at(statement, 8) };
+    page->row(page->context, &row);
+}
+
+static int read_rules(sqlite3 *connection, const struct rule_page *page)
+{
+    /* A row too large to read is shown without its texts. */
+    static const char sql[] =
+        "SELECT id, substr(target, 1, 2048), action, substr(clients, 1, 256),"
+        " substr(coalesce(comment, ''), 1, 1000), expires_at, state, hostname, reason"
+        " FROM rule LEFT JOIN rule_status ON rule_id = id WHERE id > ?1"
+        " AND (?2 = '' OR coalesce(state, '') = ?2) AND (?3 = ''"
+        " OR instr(lower(target || ' ' || clients || ' ' || coalesce(comment, '')), lower(?3)) > 0)"
+        " ORDER BY id LIMIT ?4";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, page->after_id);
+        sqlite3_bind_text(statement, 2, page->state, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 3, page->search, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 4, (int64_t)page->limit + 1);
+        while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+            give_rule(page, statement);
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+enum database_status page_reader_rules(struct database *database, const struct rule_page *page,
+                                       struct fault *ret_fault)
+{
+    enum database_status status = database_begin_read(database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    return database_end(database, read_rules(database->connection, page), ret_fault);
+}
+
+static int read_states(sqlite3 *connection, const struct state_counts *counts)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t rules = 0, judged = 0;
+    int code = statement_read_integer(connection, "SELECT count(*) FROM rule", &rules);
+    if (code == SQLITE_OK)
+        code =
+            sqlite3_prepare_v2(connection, "SELECT state, count(*) FROM rule_status GROUP BY state",
+                               -1, &statement, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        counts->each(counts->context, text_at(statement, 0), count_at(statement, 1));
+        judged += sqlite3_column_int64(statement, 1);
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    if (code == SQLITE_DONE)
+        counts->each(counts->context, "", rules > judged ? (uint64_t)(rules - judged) : 0);
+    return code;
+}
+
+enum database_status page_reader_states(struct database *database,
+                                        const struct state_counts *counts, struct fault *ret_fault)
+{
+    enum database_status status = database_begin_read(database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    return database_end(database, read_states(database->connection, counts), ret_fault);
+}
+
+/* The window counts what the search finds, whatever the page. */
+#define DENIED_PAGE(order)                                                                         \
+    "SELECT target, client_group, reason, \"count\", first_seen, last_seen, count(*) OVER ()"      \
+    " FROM denied_name WHERE ?1 = ''"                                                              \
+    " OR instr(lower(target || ' ' || client_group || ' ' || reason), lower(?1)) > 0"              \
+    " ORDER BY " order ", target, client_group LIMIT ?2 OFFSET ?3"
+
+static const char *sql_of(enum denied_order order)
+{
+    switch (order) {
+    case DENIED_ORDER_LAST:
+        break;
+    case DENIED_ORDER_FIRST:
+        return DENIED_PAGE("first_seen DESC");
+    case DENIED_ORDER_COUNT:
+        return DENIED_PAGE("\"count\" DESC");
+    case DENIED_ORDER_TARGET:
+        return DENIED_PAGE("target");
+    }
+    return DENIED_PAGE("last_seen DESC");
+}
+
+static int read_denied(sqlite3 *connection, const struct denied_page *page, uint64_t *ret_total)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection, sql_of(page->order), -1, &statement, NULL);
+    *ret_total = 0;
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, page->search, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, page->limit);
+        sqlite3_bind_int64(statement, 3, (int64_t)page->skip);
+    }
+    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct denied_page_row row = { .target = text_at(statement, 0),
+                                       .client_group = text_at(statement, 1),
+                                       .reason = text_at(statement, 2),
+                                       .count = count_at(statement, 3),
+                                       .first_seen = sqlite3_column_int64(statement, 4),
+                                       .last_seen = sqlite3_column_int64(statement, 5) };
+        *ret_total = count_at(statement, 6);
+        page->row(page->context, &row);
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+enum database_status page_reader_denied(struct database *database, const struct denied_page *page,
+                                        uint64_t *ret_total, struct fault *ret_fault)
+{
+    enum database_status status = database_begin_read(database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    return database_end(database, read_denied(database->connection, page, ret_total), ret_fault);
+}
