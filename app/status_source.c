@@ -1,6 +1,5 @@
 /* app/status_source.c - what the status page shows, gathered from where it is. */
 #include "app/status_source.h"
-#include "app/status_tables.h"
 #include "app/worker.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -163,7 +162,7 @@ static void fill_metrics(struct status_gatherer *gatherer, struct status_metrics
 static void read_tables(void *context, struct database *database, const struct fault *fault)
 {
     struct status_gatherer *gatherer = context;
-    status_tables_fill(gatherer->request, database, fault);
+    status_tables_fill(gatherer->request, &gatherer->states, database, fault);
     (void)uv_async_send(&gatherer->is_read); /* fails for a handle of another kind alone */
 }
 

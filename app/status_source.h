@@ -3,6 +3,7 @@
 #pragma once
 #include "app/options.h"
 #include "app/record_thread.h"
+#include "app/status_tables.h"
 #include "status/status.h"
 
 #include <stdatomic.h>
@@ -21,13 +22,14 @@ struct status_gatherer_parts {
     uint32_t worker_count;
 };
 
-/* Belongs to the control thread, but for `reading` while that is under way. One request at a time,
+/* Belongs to the control thread, but for what a `reading` under way uses. One request at a time,
  * as struct status_source promises. */
 struct status_gatherer {
     struct status_gatherer_parts parts;
     struct status_request *request; /* under way; NULL: none */
     struct record_reading reading;
-    uv_async_t is_read; /* told by the record thread */
+    uv_async_t is_read;           /* told by the record thread */
+    struct counted_states states; /* the record thread's */
     int64_t started_s;
     uint64_t version_seen; /* of the policy, and since when */
     int64_t version_seen_s;

@@ -1,5 +1,6 @@
 /* app/status_tables.c - what the status page shows of the policy file's tables. */
 #include "app/status_tables.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "db/page_reader.h"
 #include "policy/verdict.h"
@@ -64,19 +65,47 @@ static void fill_rules(struct status_request *request, struct database *database
 
 static void add_state(void *context, const char *state, uint64_t count)
 {
-    struct status_health *health = context;
-    health->by_state[status_state_of(state)] += count;
-    health->rule_count += count;
+    struct counted_states *states = context;
+    states->by_state[status_state_of(state)] += count;
+    states->rule_count += count;
 }
 
-static void fill_health(struct status_request *request, struct database *database)
+static bool is_fresh(const struct counted_states *states, const struct policy_file_look *look,
+                     int64_t now_ms)
+{
+    return states->look.exists && (policy_file_look_equal(&states->look, look) ||
+                                   now_ms < states->counted_ms + 20 * states->took_ms);
+}
+
+static enum database_status count_states(struct database *database, struct counted_states *states,
+                                         struct fault *fault)
+{
+    struct policy_file_look look = policy_file_look(database_path(database));
+    int64_t started_ms = clock_monotonic_ms();
+    if (is_fresh(states, &look, started_ms))
+        return DATABASE_OK;
+    struct counted_states counted = { .look = look };
+    struct state_counts counts = { add_state, &counted };
+    enum database_status status = page_reader_states(database, &counts, fault);
+    if (status != DATABASE_OK)
+        return status;
+    counted.counted_ms = clock_monotonic_ms();
+    counted.took_ms = counted.counted_ms - started_ms;
+    *states = counted;
+    return DATABASE_OK;
+}
+
+static void fill_health(struct status_request *request, struct counted_states *states,
+                        struct database *database)
 {
     struct status_health *health = &request->data->health;
     struct fault fault = { 0 };
-    struct state_counts counts = { add_state, health };
-    health->rule_count = 0;
-    enum database_status status = page_reader_states(database, &counts, &fault);
+    enum database_status status = count_states(database, states, &fault);
     health->has_states = status == DATABASE_OK;
+    if (status == DATABASE_OK) {
+        memcpy(health->by_state, states->by_state, sizeof(health->by_state));
+        health->rule_count = states->rule_count;
+    }
     if (status == DATABASE_FAILED)
         health->database_fault = missing_of(status, &fault, &health->arena);
 }
@@ -163,15 +192,15 @@ static void say_missing(struct status_request *request, const struct fault *faul
         data->health.database_fault = arena_copy(&data->health.arena, sentence);
 }
 
-void status_tables_fill(struct status_request *request, struct database *database,
-                        const struct fault *fault)
+void status_tables_fill(struct status_request *request, struct counted_states *states,
+                        struct database *database, const struct fault *fault)
 {
     if (database == NULL) {
         say_missing(request, fault);
         return;
     }
     if ((request->query.parts & STATUS_HEALTH) != 0)
-        fill_health(request, database);
+        fill_health(request, states, database);
     if ((request->query.parts & STATUS_RULES) != 0 && !atomic_load(&request->is_abandoned))
         fill_rules(request, database);
     if ((request->query.parts & STATUS_DENIED) != 0 && !atomic_load(&request->is_abandoned))

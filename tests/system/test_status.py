@@ -411,9 +411,12 @@ def test_successor_takes_the_page_over(launch, make_policy):
     before = launch(policy, status="127.0.0.1:0", drain=3600)
     endpoints = {"dns": [f"127.0.0.1:{before.dns[1]}"], "tls": [f"127.0.0.1:{before.gate[1]}"],
                  "status": f"127.0.0.1:{before.status[1]}"}
-    after = launch(policy, arguments=["--take-over"], **endpoints)
+    with before.connect():
+        after = launch(policy, arguments=["--take-over"], **endpoints)
+        before.log.wait(event="handed_over")
+        for _ in range(30):
+            assert fetch(after, "/readyz").code == 200, "the one before, which drains, answers no more"
     before.wait()
-    assert fetch(after, "/readyz").code == 200
     assert fetch_json(after, "/api/v1/health")["process"]["workers"] == 2
 
 
