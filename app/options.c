@@ -91,18 +91,6 @@ static bool add_upstream_dns(struct options *options, const char *value)
     return server->port != 0 && !ip_address_is_unspecified(&server->address);
 }
 
-static bool set_ca_file(struct options *options, const char *value)
-{
-    options->ca_file = value;
-    return value[0] != '\0';
-}
-
-static bool set_connect(struct options *options, const char *value)
-{
-    return endpoint_parse(value, 0, &options->connect) &&
-           !ip_address_is_unspecified(&options->connect.address);
-}
-
 static bool set_status_listen(struct options *options, const char *value)
 {
     options->has_no_status = strcmp(value, "none") == 0;
@@ -141,6 +129,18 @@ static bool set_once(struct options *options, const char *value)
     (void)value;
     options->once = true;
     return true;
+}
+
+static bool set_ca_file(struct options *options, const char *value)
+{
+    options->ca_file = value;
+    return value[0] != '\0';
+}
+
+static bool set_connect(struct options *options, const char *value)
+{
+    return endpoint_parse(value, 0, &options->connect) &&
+           !ip_address_is_unspecified(&options->connect.address);
 }
 
 static bool set_workers(struct options *options, const char *value)
@@ -210,11 +210,6 @@ static const struct option {
       "addresses)" },
     { "--upstream-dns", "ADDR[:PORT]", true, COMMAND_SERVE | COMMAND_PIN, add_upstream_dns,
       "where the gate looks up real addresses (default: the system's resolv.conf)" },
-    { "--ca-file", "FILE", false, COMMAND_SERVE | COMMAND_EXPLAIN | COMMAND_PIN, set_ca_file,
-      "the roots that servers' certificates must lead to, in PEM (default: the system's trust "
-      "store)" },
-    { "--connect", "ADDR[:PORT]", false, COMMAND_PIN, set_connect,
-      "where to connect to in place of the name's own address" },
     { "--status-listen", "ADDR:PORT|none", false, COMMAND_SERVE, set_status_listen,
       "status page, JSON, metrics and probes over HTTP (default 127.0.0.1:9180)" },
     { "--status-token-file", "FILE", false, COMMAND_SERVE, set_status_token_file,
@@ -222,6 +217,11 @@ static const struct option {
     { "--status-host", "NAME", true, COMMAND_SERVE, add_status_host,
       "a host name that leads to the status page; by others than IP addresses, localhost and these "
       "it gives no answer" },
+    { "--ca-file", "FILE", false, COMMAND_SERVE | COMMAND_EXPLAIN | COMMAND_PIN, set_ca_file,
+      "the roots that servers' certificates must lead to, in PEM (default: the system's trust "
+      "store)" },
+    { "--connect", "ADDR[:PORT]", false, COMMAND_PIN, set_connect,
+      "where to connect to in place of the name's own address" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
     { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
       "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },

@@ -35,12 +35,12 @@ struct options {
     struct gate_addresses gate_addresses;
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
-    const char *ca_file; /* borrowed; NULL: the system's trust store */
     struct endpoint status_listen;
     bool has_no_status;            /* no status page is wanted */
     const char *status_token_file; /* NULL: none */
     const char *status_host[STATUS_HOSTS_MAX];
     uint32_t status_host_count;
+    const char *ca_file; /* borrowed; NULL: the system's trust store */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

@@ -21,19 +21,17 @@ struct filling {
     int64_t now_s;
 };
 
-/* "chain with 2 pins", as `pinhole explain` names it: pins that are enforced and live count. */
+/* "chain with 2 pins", as requirement_add_name() says it; nothing for a deny. */
 static const char *strength_of(const struct rule_page_row *row, struct arena *arena)
 {
     char buffer[64];
     struct text text = text_in(buffer, sizeof(buffer));
     if (strcmp(row->action, "deny") == 0)
         return "";
-    if (strcmp(row->verify, "none") == 0)
-        return "the name alone";
     text_add(&text, row->verify);
-    if (row->live_pins > 0)
-        text_add_format(&text, " with %llu pin%s", (unsigned long long)row->live_pins,
-                        row->live_pins == 1 ? "" : "s");
+    if (row->pin_count > 0 && strcmp(row->verify, "none") != 0)
+        text_add_format(&text, " with %llu pin%s", (unsigned long long)row->pin_count,
+                        row->pin_count == 1 ? "" : "s");
     return arena_copy(arena, buffer);
 }
 
@@ -68,7 +66,7 @@ static void add_rule(void *context, const struct rule_page_row *row)
         .reason = arena_copy(arena, row->reason),
         .verify = arena_copy(arena, row->verify),
         .strength = strength_of(row, arena),
-        .pin_count = (uint32_t)row->pins,
+        .pin_count = (uint32_t)row->pin_count,
         .hits = used.queries + used.connections,
         .last_used_s = used.last_used_s,
         .live_connections = used.live_connections,

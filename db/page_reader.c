@@ -29,9 +29,8 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
                                  .hostname = text_at(statement, 7),
                                  .reason = text_at(statement, 8),
                                  .verify = text_at(statement, 9),
-                                 .pins = count_at(statement, 10),
-                                 .live_pins = count_at(statement, 11),
-                                 .certificate_ends = sqlite3_column_int64(statement, 12) };
+                                 .pin_count = count_at(statement, 10),
+                                 .certificate_ends = sqlite3_column_int64(statement, 11) };
     page->row(page->context, &row);
 }
 
@@ -39,7 +38,6 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
 #define RULES_WHERE(condition)                                                                     \
     "SELECT id, substr(target, 1, 2048), action, substr(clients, 1, 256),"                         \
     " substr(coalesce(comment, ''), 1, 1000), rule.expires_at, state, hostname, reason, verify,"   \
-    " (SELECT count(*) FROM pin WHERE pin.rule_id = rule.id),"                                     \
     " (SELECT count(*) FROM pin WHERE pin.rule_id = rule.id AND mode = 'enforce'"                  \
     "  AND coalesce(pin.expires_at, ?5 + 1) > ?5),"                                                \
     " (SELECT not_after FROM pin_seen WHERE pin_seen.hostname = rule_status.hostname"              \

@@ -13,7 +13,7 @@ struct rule_page_row {
     const char *state, *hostname, *reason; /* "": not judged yet */
     const char *verify;
     int64_t expires_at;       /* 0: never */
-    uint64_t pins, live_pins; /* all; those that are enforced at `now_s` */
+    uint64_t pin_count;       /* of those that are enforced and live at `now_s` */
     int64_t certificate_ends; /* of the one that the exact hostname showed last; 0: none is known */
 };
 

@@ -88,9 +88,6 @@ static void add_strength(const struct table *table, const struct status_rule *ru
         html_text(output, rule->strength);
     else
         table_dash(output);
-    if (rule->pin_count > 0)
-        output_add_format(output, "<small>%u %s</small>", rule->pin_count,
-                          rule->pin_count == 1 ? "pin" : "pins");
     table_cell_close(COLUMN_STRENGTH, output);
 }
 

@@ -267,6 +267,21 @@ def test_rules_in_pages(start, make_policy):
     assert 'rel="next"' not in fetch(pinhole, f"/rules?from={found[-2]['id']}").body
 
 
+def test_rules_say_how_strong_they_are(start, make_policy):
+    policy = make_policy(["chain.example.com", "pinned.example.com"])
+    policy.sql("UPDATE rule SET verify = 'chain';"
+               "INSERT INTO rule (target, action, verify) VALUES ('none.example.com', 'allow', 'none'),"
+               "('denied.example.com', 'deny', 'chain');"
+               "INSERT INTO pin (rule_id, spki_sha256, mode, expires_at) SELECT id, printf('%.42cA=', letter), mode, at"
+               " FROM rule, (SELECT 'a' AS letter, 'enforce' AS mode, NULL AS at UNION SELECT 'b', 'enforce', 4000000000"
+               " UNION SELECT 'c', 'enforce', 1000000000 UNION SELECT 'd', 'report', NULL)"
+               " WHERE target = 'pinned.example.com';")
+    rules = {rule["target"].split(".")[0]: rule for rule in fetch_json(start(policy=policy), "/api/v1/rules")["rules"]}
+    assert {name: (rule["verify"], rule["strength"], rule["pins"]) for name, rule in rules.items()} == {
+        "chain": ("chain", "chain", 0), "pinned": ("chain", "chain with 2 pins", 2), "none": ("none", "none", 0),
+        "denied": ("chain", None, 0)}
+
+
 def test_rules_are_searched(start, make_policy):
     policy = make_policy(["one.example.com", "two.example.com"])
     policy.sql("INSERT INTO client_group (name) VALUES ('build');"

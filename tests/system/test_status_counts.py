@@ -216,8 +216,8 @@ def test_rules_say_how_strong_they_are(start, world):
                f"INSERT INTO pin (rule_id, spki_sha256, mode) VALUES (3, {quote('B' * 42 + 'A=')}, 'report'),"
                f"(3, {quote('C' * 42 + 'A=')}, 'enforce');")
     rules = eventually(lambda: (found := rules_of(pinhole))[3]["certificate_days"] and found, 10, "the certificate")
-    assert (rules[1]["verify"], rules[1]["strength"], rules[1]["pins"]) == ("none", "the name alone", 0)
-    assert (rules[3]["verify"], rules[3]["strength"], rules[3]["pins"]) == ("chain", "chain with 1 pin", 3)
+    assert (rules[1]["verify"], rules[1]["strength"], rules[1]["pins"]) == ("none", "none", 0)
+    assert (rules[3]["verify"], rules[3]["strength"], rules[3]["pins"]) == ("chain", "chain with 1 pin", 1)
     assert rules[2]["strength"] in ("", None)
     assert rules[1]["certificate_days"] is None and rules[3]["certificate_days"] == 10
 
