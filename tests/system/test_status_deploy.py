@@ -82,6 +82,19 @@ def test_dashboard_shows_what_there_is(pinhole):
     assert len(set(places)) == len(places)
 
 
+def test_each_log_line_is_documented():
+    """Each event and key that the program writes stands in the table, or where it sends its reader."""
+    sources = "".join(path.read_text() for folder in ("app", "base") for path in sorted((REPOSITORY / folder).glob("*.c")))
+    text = DOCUMENT.read_text()
+    lines = text[text.index("## Log lines"):text.index("## What a refused client sees")]
+    events = set(re.findall(r'(?:event_log_start|log_record_start)\([^,()]+, "(\w+)"', sources))
+    assert len(events) > 10
+    for event in events:
+        assert f"| `{event}`" in lines, event
+    for key in set(re.findall(r'log_record_(?:text|number|bytes)\([^,()]+, "(\w+)"', sources)):
+        assert f"`{key}`" in lines or f"`{key}=" in lines, key
+
+
 def top(pinhole, *arguments, **options):
     return run([PINHOLE, "top", "--status", "{}:{}".format(*pinhole.status), *arguments], **options)
 
