@@ -1,6 +1,7 @@
 /* app/command_serve.c - pinhole serve: comes by the sockets, starts the threads, waits until it is
  * to end, lets the connections finish, stops the threads. */
 #include "app/certificate_tools.h"
+#include "app/certificate_watch.h"
 #include "app/commands.h"
 #include "app/control.h"
 #include "app/gate_ranges.h"
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "net/socket.h"
+#include "resolver/query_limit.h"
 #include "sni-gate/client_limits.h"
 
 #include <signal.h>
@@ -34,12 +36,14 @@ struct server {
     uint32_t worker_count;
     struct client_limits *limits;
     struct certificate_tools certificates;
-    struct status_service *status; /* NULL: none is wanted */
-    atomic_bool is_ready;          /* for new clients: until it is told to stop */
+    struct query_limit *query_limit;
+    struct certificate_watch *certificate; /* of DNS over TLS; NULL: no listener wants one */
+    struct status_service *status;         /* NULL: none is wanted */
+    atomic_bool is_ready;                  /* for new clients: until it is told to stop */
 };
 
 /* Rings of the log: one a worker, then one each for the other threads that log. */
-enum { RING_CONTROL, RING_POLICY, RING_RECORD, OTHER_RINGS };
+enum { RING_CONTROL, RING_POLICY, RING_RECORD, RING_CERTIFICATE, OTHER_RINGS };
 
 /* On the policy thread. */
 static void on_policy_published(void *context)
@@ -47,6 +51,36 @@ static void on_policy_published(void *context)
     struct server *server = context;
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_policy_changed(server->worker[i]);
+}
+
+/* On the thread that watches the certificate. */
+static void on_certificate_changed(void *context, struct server_context *latest)
+{
+    struct server *server = context;
+    for (uint32_t i = 0; i < server->worker_count; i++)
+        worker_use_certificate(server->worker[i], latest);
+}
+
+static bool read_certificate(struct server *server, struct fault *fault)
+{
+    const struct server_certificate files = { server->options.dot_certificate,
+                                              server->options.dot_key };
+    if (server->options.dot_listen_count == 0)
+        return true;
+    server->certificate = certificate_watch_new(&files, fault);
+    return server->certificate != NULL;
+}
+
+static bool watch_certificate(struct server *server, struct fault *fault)
+{
+    const struct certificate_watch_setup setup = {
+        .log = server->log,
+        .ring = server->options.workers + RING_CERTIFICATE,
+        .changed = on_certificate_changed,
+        .context = server,
+    };
+    return server->certificate == NULL ||
+           certificate_watch_start(server->certificate, &setup, fault);
 }
 
 static bool start_workers(struct server *server, struct fault *fault)
@@ -59,7 +93,10 @@ static bool start_workers(struct server *server, struct fault *fault)
                                   .own = server->own.endpoint,
                                   .own_count = server->own.count,
                                   .limits = server->limits,
-                                  .certificates = &server->certificates };
+                                  .certificates = &server->certificates,
+                                  .query_limit = server->query_limit };
+    if (server->certificate != NULL)
+        setup.tls = certificate_watch_first(server->certificate);
     if (!listening_sockets_bind_rest(&server->sockets, &server->options, fault))
         return false;
     for (uint32_t i = 0; i < server->options.workers; i++) {
@@ -125,11 +162,12 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
 {
     uint32_t workers = server->options.workers;
     if (!control_init(&server->control, &server->control_log, fault) ||
-        !come_by_sockets(server, fault))
+        !read_certificate(server, fault) || !come_by_sockets(server, fault))
         return false;
     fault_what(fault, "out of memory");
     server->limits = client_limits_new(connections_for(descriptor_limit, workers));
-    if (server->limits == NULL ||
+    server->query_limit = query_limit_new();
+    if (server->limits == NULL || server->query_limit == NULL ||
         !certificate_tools_init(&server->certificates, server->options.ca_file, fault))
         return false;
     own_endpoints_collect(&server->options, &server->own);
@@ -146,7 +184,8 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
                                          .context = server };
     server->policy = policy_thread_new(&setup, fault);
     return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
-           start_status(server, fault) && policy_thread_start(server->policy, fault);
+           start_status(server, fault) && policy_thread_start(server->policy, fault) &&
+           watch_certificate(server, fault);
 }
 
 /* The one line that says it is ready, with the real ports. */
@@ -159,6 +198,11 @@ static void print_ready(const struct server *server)
     for (uint32_t i = 0; i < options->dns_listen_count; i++) {
         text_add(&text, " dns ");
         endpoint_add_to(&options->dns_listen[i], &text);
+        text_add(&text, ",");
+    }
+    for (uint32_t i = 0; i < options->dot_listen_count; i++) {
+        text_add(&text, " dot ");
+        endpoint_add_to(&options->dot_listen[i], &text);
         text_add(&text, ",");
     }
     for (uint32_t i = 0; i < options->tls_listen_count; i++) {
@@ -288,7 +332,8 @@ static void end_workers(struct server *server)
 {
     struct worker_drained sum = { 0 };
     status_service_stop(server->status);
-    policy_thread_stop(server->policy); /* it speaks to the workers */
+    policy_thread_stop(server->policy); /* it speaks to the workers, as does the next */
+    certificate_watch_stop(server->certificate);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_stop(server->worker[i]);
     for (uint32_t i = 0; i < server->worker_count; i++) {
@@ -303,12 +348,15 @@ static void stop(struct server *server)
 {
     status_service_stop(server->status);
     policy_thread_stop(server->policy);
+    certificate_watch_stop(server->certificate);
     for (uint32_t i = 0; i < server->worker_count; i++)
         worker_free(server->worker[i]);
     policy_thread_free(server->policy);
     status_service_free(server->status);
     client_limits_free(server->limits);
     certificate_tools_release(&server->certificates);
+    query_limit_free(server->query_limit);
+    certificate_watch_free(server->certificate);
     log_thread_stop(server->log);
     take_over_release(&server->take_over);
     listening_sockets_release(&server->sockets);

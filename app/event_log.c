@@ -45,12 +45,17 @@ static void add_group(struct log_record *record, const struct policy *policy,
     log_record_text(record, "group", client_groups_name(groups, client_home_group(&found)));
 }
 
-static void add_name(struct log_record *record, const struct host_name *name)
+static void add_name_as(struct log_record *record, const char *key, const struct host_name *name)
 {
     char buffer[4 * HOST_NAME_WIRE_MAX];
     struct text text = text_in(buffer, sizeof(buffer));
     host_name_add_to(name, &text);
-    log_record_bytes(record, "name", text.at, text.size);
+    log_record_bytes(record, key, text.at, text.size);
+}
+
+static void add_name(struct log_record *record, const struct host_name *name)
+{
+    add_name_as(record, "name", name);
 }
 
 /* Nothing where the name came to its own address, or where there are no ranges. */
@@ -164,6 +169,21 @@ void event_log_connection_ended(void *context, const struct gate_event *event)
     event_log_send(log);
 }
 
+void event_log_zone_server_changed(struct event_log *log, const struct forwarder_event *event)
+{
+    if (!rate_limit_pass(&log->zones, clock_monotonic_ms(), EVENT_LOG_ZONES_PER_SECOND))
+        return;
+    struct log_record *record =
+        event_log_start(log, event->is_up ? "zone_server_up" : "zone_server_down");
+    if (record == NULL)
+        return;
+    add_name_as(record, "zone", &event->zone->name);
+    add_endpoint(record, "server", event->server);
+    if (!event->is_up)
+        log_record_text(record, "zone_is_down", event->is_zone_down ? "yes" : "no");
+    event_log_send(log);
+}
+
 void event_log_rule_not_in_force(struct event_log *log, int64_t rule_id,
                                  const struct rule_outcome *outcome)
 {
@@ -231,4 +251,5 @@ void event_log_tell_left_out(struct event_log *log, int64_t now_ms)
     }
     tell(log, &log->rules, "rule_not_in_force", NULL, now_ms);
     tell(log, &log->certificates, "certificate", NULL, now_ms);
+    tell(log, &log->zones, "zone_server_changed", NULL, now_ms);
 }

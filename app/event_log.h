@@ -5,18 +5,23 @@
 #include "base/rate_limit.h"
 #include "policy/denial_table.h"
 
+struct forwarder_event;
 struct gate_event;
 struct resolver_event;
 struct rule_outcome;
 
 /* Lines a second, of one reason, from one thread. */
-enum { EVENT_LOG_DENIALS_PER_SECOND = 50, EVENT_LOG_CONNECTIONS_PER_SECOND = 200 };
+enum {
+    EVENT_LOG_DENIALS_PER_SECOND = 50,
+    EVENT_LOG_CONNECTIONS_PER_SECOND = 200,
+    EVENT_LOG_ZONES_PER_SECOND = 10
+};
 
 /* Belongs to one thread. */
 struct event_log {
     struct log_thread *thread; /* borrowed */
     struct log_ring *ring;     /* this thread's, borrowed */
-    struct rate_limit queries[REASON_COUNT], connections[REASON_COUNT], rules, certificates;
+    struct rate_limit queries[REASON_COUNT], connections[REASON_COUNT], rules, certificates, zones;
 };
 
 void event_log_init(struct event_log *log, struct log_thread *thread, uint32_t ring);
@@ -29,6 +34,9 @@ void event_log_send(struct event_log *log);
 /* A resolver's and a gate's sink: `context` is the event_log of their thread. */
 void event_log_query_denied(void *context, const struct resolver_event *event);
 void event_log_connection_ended(void *context, const struct gate_event *event);
+
+/* A server of an internal zone went down, or is up again. */
+void event_log_zone_server_changed(struct event_log *log, const struct forwarder_event *event);
 
 /* A rule that can't hold as it is typed. */
 void event_log_rule_not_in_force(struct event_log *log, int64_t rule_id,

@@ -22,6 +22,7 @@ static bool ask_resolver(struct explanation *explanation)
     policy_view_init(&view, &feed);
     resolver_init(resolver, &view, &explanation->question.options->gate_addresses,
                   (struct resolver_sink){ 0 });
+    resolver->zones = &explanation->question.options->zones;
     struct preview_question question = { .name = &explanation->target.name,
                                          .type = "A",
                                          .client = explanation->question.from,
@@ -78,13 +79,30 @@ const char *explanation_outcome(const struct explanation *explanation)
     return explanation_is_allowed(explanation) ? "allowed" : "denied";
 }
 
+/* Who answers before rules are asked, if anybody does. */
+static void add_other_server(const struct explanation *explanation, struct text *text)
+{
+    const struct zone *zone =
+        zone_table_find(&explanation->question.options->zones, &explanation->target.name);
+    if (zone == NULL) {
+        text_add(text, "is looked up upstream first: the gate's address if the name has one there,"
+                       " else what the upstream DNS says");
+        return;
+    }
+    text_add(text, "is forwarded, whatever the rules say: the internal zone ");
+    host_name_add_to(&zone->name, text);
+    for (uint32_t i = 0; i < zone->server_count; i++) {
+        text_add(text, i > 0 ? ", " : " is at ");
+        endpoint_add_to(&zone->server[i], text);
+    }
+}
+
 static void add_dns(const struct explanation *explanation, const char *type,
                     const struct preview *preview, struct text *text)
 {
     text_add_format(text, "  DNS %-5s %s", type, preview->rcode);
     if (preview->waits_for_lookup)
-        text_add(text, "is looked up upstream first: the gate's address if the name has one there,"
-                       " else what the upstream DNS says");
+        add_other_server(explanation, text);
     for (uint32_t i = 0; i < preview->address_count; i++) {
         text_add(text, " ");
         ip_address_add_to(&preview->address[i], text);

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "net/socket.h"
 
-enum { CLAIM_ATTEMPTS = 100, ENDPOINTS_MAX = 2 * OPTIONS_LISTENERS_MAX + 1 };
+enum { CLAIM_ATTEMPTS = 100 };
 
 /* Port 0 is another one each time. */
 static bool check_different(const struct endpoint *left, const struct endpoint *right,
@@ -17,17 +17,19 @@ static bool check_different(const struct endpoint *left, const struct endpoint *
     fault->is_usage = true;
     fault_what(fault, "two listeners have one address");
     fault_where(fault, "%s", where);
-    fault_remedy(fault,
-                 "give each --dns-listen, --tls-listen and --status-listen an address and port of "
-                 "its own");
+    fault_remedy(
+        fault, "give each --dns-listen, --dot-listen, --tls-listen and --status-listen an address "
+               "and port of its own");
     return false;
 }
 
-static uint32_t collect(const struct options *options, struct endpoint ret_all[ENDPOINTS_MAX])
+static uint32_t collect(const struct options *options, struct endpoint ret_all[LISTENERS_MAX])
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < options->dns_listen_count; i++)
         ret_all[count++] = options->dns_listen[i];
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        ret_all[count++] = options->dot_listen[i];
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         ret_all[count++] = options->tls_listen[i].endpoint;
     if (!options->has_no_status)
@@ -37,7 +39,7 @@ static uint32_t collect(const struct options *options, struct endpoint ret_all[E
 
 static bool check_all_different(const struct options *options, struct fault *fault)
 {
-    struct endpoint all[ENDPOINTS_MAX];
+    struct endpoint all[LISTENERS_MAX];
     uint32_t count = collect(options, all);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < i; k++)
@@ -48,7 +50,7 @@ static bool check_all_different(const struct options *options, struct fault *fau
 
 static bool is_of_another(const struct options *options, const struct endpoint *claimed)
 {
-    struct endpoint all[ENDPOINTS_MAX];
+    struct endpoint all[LISTENERS_MAX];
     uint32_t count = collect(options, all), equal = 0;
     for (uint32_t i = 0; i < count; i++)
         equal += endpoint_equal(&all[i], claimed);
@@ -84,6 +86,10 @@ bool listeners_claim(struct options *options, const struct listening_sockets *ta
         if (!is_claimed && !claim(options, &options->dns_listen[i], true, fault))
             return false;
     }
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        if (!listening_sockets_have(taken_over, SOCKET_USE_DNS_TLS, i) &&
+            !claim(options, &options->dot_listen[i], false, fault))
+            return false;
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         if (!listening_sockets_have(taken_over, SOCKET_USE_GATE, i) &&
             !claim(options, &options->tls_listen[i].endpoint, false, fault))
@@ -102,23 +108,45 @@ static bool leads_to(const struct endpoint *endpoint, const struct endpoint *lis
             socket_address_is_local(&endpoint->address));
 }
 
-bool listeners_check_upstream(const struct options *options, struct fault *fault)
+static bool check_server(const struct options *options, const struct endpoint *server,
+                         const char *remedy, struct fault *fault)
 {
     char where[64];
     struct text text = text_in(where, sizeof(where));
-    for (uint32_t i = 0; i < options->upstream_dns_count; i++) {
-        for (uint32_t k = 0; k < options->dns_listen_count; k++) {
-            if (!leads_to(&options->upstream_dns[i], &options->dns_listen[k]))
-                continue;
-            endpoint_add_to(&options->upstream_dns[i], &text);
-            fault_what(fault, "the upstream DNS server is Pinhole itself");
-            fault_where(fault, "%s", where);
-            fault_remedy(
-                fault,
-                "give --upstream-dns ADDR[:PORT], a resolver that knows the internet's names");
-            return false;
-        }
+    for (uint32_t i = 0; i < options->dns_listen_count; i++) {
+        if (!leads_to(server, &options->dns_listen[i]))
+            continue;
+        endpoint_add_to(server, &text);
+        fault_what(fault, "the upstream DNS server is Pinhole itself");
+        fault_where(fault, "%s", where);
+        fault_remedy(fault, "%s", remedy);
+        return false;
     }
+    return true;
+}
+
+static bool check_zone(const struct options *options, const struct zone *zone, struct fault *fault)
+{
+    for (uint32_t i = 0; i < zone->server_count; i++)
+        if (!check_server(options, &zone->server[i],
+                          "give --internal-zone ZONE=ADDR[:PORT] a server that knows the zone's "
+                          "names",
+                          fault))
+            return false;
+    return true;
+}
+
+bool listeners_check_upstream(const struct options *options, struct fault *fault)
+{
+    for (uint32_t i = 0; i < options->upstream_dns_count; i++)
+        if (!check_server(options, &options->upstream_dns[i],
+                          "give --upstream-dns ADDR[:PORT], a resolver that knows the internet's "
+                          "names",
+                          fault))
+            return false;
+    for (uint32_t i = 0; i < options->zones.count; i++)
+        if (!check_zone(options, &options->zones.zone[i], fault))
+            return false;
     return true;
 }
 
@@ -148,6 +176,8 @@ void own_endpoints_collect(const struct options *options, struct own_endpoints *
     ret_own->count = 0;
     for (uint32_t i = 0; i < options->dns_listen_count; i++)
         add(ret_own, options->dns_listen[i]);
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        add(ret_own, options->dot_listen[i]);
     for (uint32_t i = 0; i < options->tls_listen_count; i++)
         add(ret_own, options->tls_listen[i].endpoint);
     if (!options->has_no_status)

@@ -4,9 +4,8 @@
 #include "app/listening_sockets.h"
 #include "app/options.h"
 
-enum {
-    OWN_ENDPOINTS_MAX = 1 + 2 * OPTIONS_LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX
-};
+enum { LISTENERS_MAX = 1 + 3 * OPTIONS_LISTENERS_MAX };
+enum { OWN_ENDPOINTS_MAX = LISTENERS_MAX + 2 * GATE_ADDRESSES_MAX * POLICY_PORTS_MAX };
 
 struct own_endpoints {
     struct endpoint endpoint[OWN_ENDPOINTS_MAX];
@@ -18,8 +17,8 @@ struct own_endpoints {
 bool listeners_claim(struct options *options, const struct listening_sockets *taken_over,
                      struct fault *fault);
 
-/* False with a fault if an upstream DNS server is one of Pinhole's own listeners: it would ask
- * itself for ever. */
+/* False with a fault if an upstream DNS server, or an internal zone's, is one of Pinhole's own
+ * listeners: it would ask itself for ever. */
 bool listeners_check_upstream(const struct options *options, struct fault *fault);
 
 /* Every endpoint that leads to Pinhole itself: the listeners, and gate addresses elsewhere (a load

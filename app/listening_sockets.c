@@ -58,6 +58,9 @@ static struct listening_socket find_listener(const struct options *options, int 
                 .listener = i,
                 .descriptor = descriptor,
             };
+    for (uint32_t i = 0; i < options->dot_listen_count && role == SOCKET_ROLE_LISTENER; i++)
+        if (endpoint_equal(&options->dot_listen[i], &endpoint))
+            return (struct listening_socket){ SOCKET_USE_DNS_TLS, i, 0, descriptor };
     for (uint32_t i = 0; i < options->tls_listen_count && role == SOCKET_ROLE_LISTENER; i++)
         if (endpoint_equal(&options->tls_listen[i].endpoint, &endpoint))
             return (struct listening_socket){ SOCKET_USE_GATE, i, 0, descriptor };
@@ -84,14 +87,30 @@ void listening_sockets_adopt(struct listening_sockets *sockets, const struct opt
     }
 }
 
+static const struct endpoint *endpoint_of(const struct options *options,
+                                          const struct listening_socket *socket)
+{
+    switch (socket->use) {
+    case SOCKET_USE_DNS_TLS:
+        return &options->dot_listen[socket->listener];
+    case SOCKET_USE_GATE:
+        return &options->tls_listen[socket->listener].endpoint;
+    case SOCKET_USE_STATUS:
+        return &options->status_listen;
+    case SOCKET_USE_DNS_UDP:
+    case SOCKET_USE_DNS_TCP:
+    case SOCKET_USE_NONE:
+        break;
+    }
+    return &options->dns_listen[socket->listener];
+}
+
 /* Binds one for each worker that has none. Those taken over were dealt out from the first worker
  * on. */
 static bool bind_rest_of(struct listening_sockets *sockets, struct listening_socket wanted,
                          const struct options *options, struct fault *fault)
 {
-    const struct endpoint *endpoint = wanted.use == SOCKET_USE_GATE
-                                          ? &options->tls_listen[wanted.listener].endpoint
-                                          : &options->dns_listen[wanted.listener];
+    const struct endpoint *endpoint = endpoint_of(options, &wanted);
     wanted.worker = count_of(sockets, wanted.use, wanted.listener);
     for (; wanted.worker < options->workers; wanted.worker++) {
         wanted.descriptor = wanted.use == SOCKET_USE_DNS_UDP ? socket_bind_udp(endpoint, fault)
@@ -133,6 +152,10 @@ bool listening_sockets_bind_rest(struct listening_sockets *sockets, const struct
         struct listening_socket tcp = { .use = SOCKET_USE_DNS_TCP, .listener = i };
         is_bound = bind_rest_of(sockets, udp, options, fault) &&
                    bind_rest_of(sockets, tcp, options, fault);
+    }
+    for (uint32_t i = 0; is_bound && i < options->dot_listen_count; i++) {
+        struct listening_socket tls = { .use = SOCKET_USE_DNS_TLS, .listener = i };
+        is_bound = bind_rest_of(sockets, tls, options, fault);
     }
     for (uint32_t i = 0; is_bound && i < options->tls_listen_count; i++) {
         struct listening_socket gate = { .use = SOCKET_USE_GATE, .listener = i };

@@ -9,19 +9,20 @@ enum socket_use {
     SOCKET_USE_NONE = 0,
     SOCKET_USE_DNS_UDP,
     SOCKET_USE_DNS_TCP,
+    SOCKET_USE_DNS_TLS,
     SOCKET_USE_GATE,
-    SOCKET_USE_STATUS
+    SOCKET_USE_STATUS,
 };
 
 /* As many as a process can have. */
-enum { LISTENING_SOCKETS_MAX = OPTIONS_WORKERS_MAX * 3 * OPTIONS_LISTENERS_MAX + 1 };
+enum { LISTENING_SOCKETS_MAX = OPTIONS_WORKERS_MAX * 4 * OPTIONS_LISTENERS_MAX + 1 };
 
 /* In place of a worker: the control thread, which has the status page. */
 #define LISTENING_SOCKETS_CONTROL UINT32_MAX
 
 struct listening_socket {
     enum socket_use use;
-    uint32_t listener; /* which of the options' dns_listen, or tls_listen */
+    uint32_t listener; /* which of the options' dns_listen, dot_listen or tls_listen */
     uint32_t worker;
     int descriptor; /* the worker's, which closes it when it reads it no more */
 };

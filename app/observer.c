@@ -185,6 +185,12 @@ void observer_certificate_checked(void *context, const struct certificate_event 
                                        event->finding);
 }
 
+void observer_zone_server_changed(void *context, const struct forwarder_event *event)
+{
+    struct observer *observer = context;
+    event_log_zone_server_changed(&observer->log, event);
+}
+
 void observer_report(struct observer *observer, int64_t now_ms)
 {
     record_thread_take_denials(observer->record, observer->denials);

@@ -47,6 +47,9 @@ void observer_connection_ended(void *context, const struct gate_event *event);
 /* A checker's. */
 void observer_certificate_checked(void *context, const struct certificate_event *event);
 
+/* A forwarder's sink, likewise. */
+void observer_zone_server_changed(void *context, const struct forwarder_event *event);
+
 /* Hands over the denials, and says what was left out of the log and of them in the seconds that are
  * over. Call it about once a second, and at the end. */
 void observer_report(struct observer *observer, int64_t now_ms);

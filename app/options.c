@@ -2,6 +2,7 @@
 #include "app/options.h"
 #include "base/text.h"
 #include "net/dns_channel.h"
+#include "resolver/dns.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -24,6 +25,24 @@ static bool add_dns_listen(struct options *options, const char *value)
 {
     return options->dns_listen_count < OPTIONS_LISTENERS_MAX &&
            endpoint_parse(value, -1, &options->dns_listen[options->dns_listen_count++]);
+}
+
+static bool add_dot_listen(struct options *options, const char *value)
+{
+    return options->dot_listen_count < OPTIONS_LISTENERS_MAX &&
+           endpoint_parse(value, -1, &options->dot_listen[options->dot_listen_count++]);
+}
+
+static bool set_dot_certificate(struct options *options, const char *value)
+{
+    options->dot_certificate = value;
+    return value[0] != '\0';
+}
+
+static bool set_dot_key(struct options *options, const char *value)
+{
+    options->dot_key = value;
+    return value[0] != '\0';
 }
 
 static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *ret_number)
@@ -143,6 +162,41 @@ static bool set_connect(struct options *options, const char *value)
            !ip_address_is_unspecified(&options->connect.address);
 }
 
+/* Printable ASCII, as clients show it to people. */
+static bool set_identity(const char *value, const char **ret_text)
+{
+    size_t size = strlen(value);
+    for (size_t i = 0; i < size; i++)
+        if (value[i] < ' ' || value[i] > '~')
+            return false;
+    *ret_text = value;
+    return size > 0 && size <= DNS_IDENTITY_MAX;
+}
+
+static bool set_nsid(struct options *options, const char *value)
+{
+    return set_identity(value, &options->identity.nsid);
+}
+
+static bool set_id_server(struct options *options, const char *value)
+{
+    return set_identity(value, &options->identity.id);
+}
+
+static bool set_version_bind(struct options *options, const char *value)
+{
+    return set_identity(value, &options->identity.version);
+}
+
+/* What can be read is judged by check_zones(), which has more to say. */
+static bool add_internal_zone(struct options *options, const char *value)
+{
+    enum zone_status status = zone_table_add(&options->zones, value);
+    if (status != ZONE_OK)
+        options->zone_status = status;
+    return status != ZONE_UNREADABLE;
+}
+
 static bool set_workers(struct options *options, const char *value)
 {
     return parse_number(value, 1, OPTIONS_WORKERS_MAX, &options->workers);
@@ -195,6 +249,13 @@ static const struct option {
       "the policy file (default policy.db)" },
     { "--dns-listen", "ADDR:PORT", true, COMMAND_SERVE, add_dns_listen,
       "DNS over UDP and TCP (default 127.0.0.1:5300)" },
+    { "--dot-listen", "ADDR:PORT", true, COMMAND_SERVE, add_dot_listen,
+      "DNS over TLS, by the certificate in --dot-certificate (default: none)" },
+    { "--dot-certificate", "FILE", false, COMMAND_SERVE, set_dot_certificate,
+      "the certificate of DNS over TLS and those that lead to its root, PEM; read again when it "
+      "changes" },
+    { "--dot-key", "FILE", false, COMMAND_SERVE, set_dot_key,
+      "the key of that certificate, PEM without a passphrase; read again when it changes" },
     { "--tls-listen", "ADDR:PORT[=PORT][,proxy]", true, COMMAND_SERVE | COMMAND_EXPLAIN,
       add_tls_listen,
       "TLS gate; =PORT is the port that clients believe they connect to; ,proxy takes connections "
@@ -222,6 +283,19 @@ static const struct option {
       "store)" },
     { "--connect", "ADDR[:PORT]", false, COMMAND_PIN, set_connect,
       "where to connect to in place of the name's own address" },
+    { "--nsid", "TEXT", false, COMMAND_SERVE, set_nsid,
+      "what DNS answers say of this server to clients that ask for it (RFC 5001), 64 characters at "
+      "most (default: nothing)" },
+    { "--id-server", "TEXT", false, COMMAND_SERVE, set_id_server,
+      "the answer to id.server and hostname.bind, TXT of class CHAOS, 64 characters at most "
+      "(default: REFUSED)" },
+    { "--version-bind", "TEXT", false, COMMAND_SERVE, set_version_bind,
+      "the answer to version.bind and version.server, in the same way (default: REFUSED)" },
+    { "--internal-zone", "ZONE=ADDR[:PORT]", true, COMMAND_SERVE | COMMAND_EXPLAIN,
+      add_internal_zone,
+      "questions in ZONE are forwarded there, whatever the rules say, as in "
+      "cluster.local=10.96.0.10; a network stands for its reverse zone, as in "
+      "10.0.0.0/8=10.96.0.10; the longest zone wins, and a zone may have several servers" },
     { "--workers", "N", false, COMMAND_SERVE, set_workers, "worker threads (default: one a core)" },
     { "--lame-duck-seconds", "N", false, COMMAND_SERVE, set_lame_duck_seconds,
       "how long a signal leaves DNS and gate as they are (default 5; on a terminal 0)" },
@@ -450,6 +524,41 @@ static bool check_target(enum command command, const struct options *options, st
                              "give a host name, as in: pinhole explain api.example.com");
 }
 
+static bool check_dot(const struct options *options, struct fault *fault)
+{
+    const bool has_both = options->dot_certificate != NULL && options->dot_key != NULL;
+    const bool has_any = options->dot_certificate != NULL || options->dot_key != NULL;
+    if (options->dot_listen_count > 0 ? has_both : !has_any)
+        return true;
+    if (options->dot_listen_count > 0)
+        return usage_fault(fault, "DNS over TLS has no certificate or no key", "--dot-listen",
+                           "give --dot-certificate FILE and --dot-key FILE");
+    return usage_fault(fault, "no listener uses the certificate", "--dot-certificate or --dot-key",
+                       "give --dot-listen ADDR:PORT, or leave the others out");
+}
+
+static bool check_zones(const struct options *options, struct fault *fault)
+{
+    static const char flag[] = "--internal-zone or PINHOLE_INTERNAL_ZONE";
+    switch (options->zone_status) {
+    case ZONE_WHOLE_REVERSE_TREE:
+        return usage_fault(fault, "in-addr.arpa and ip6.arpa are not forwarded whole", flag,
+                           "name the networks that the server knows the names of, as in "
+                           "10.0.0.0/8=10.96.0.10");
+    case ZONE_BETWEEN_LABELS:
+        return usage_fault(fault, "a network that is no reverse zone", flag,
+                           "give networks whose BITS are a multiple of 8, for IPv6 of 4: several "
+                           "of them in place of this one");
+    case ZONE_TOO_MANY:
+        return usage_fault(fault, "too many zones, or servers of one zone", flag,
+                           "give at most 32 zones, with at most 4 servers each");
+    case ZONE_UNREADABLE:
+    case ZONE_OK:
+        break;
+    }
+    return true;
+}
+
 static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
 {
     if (options->db == NULL)
@@ -477,10 +586,12 @@ bool options_read(enum command command, char **arguments, struct options *ret_op
     bool is_terminal = isatty(STDERR_FILENO);
     struct options options = { .log_format = is_terminal ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON,
                                .lame_duck_seconds = is_terminal ? 0 : LAME_DUCK_SECONDS,
-                               .drain_seconds = DRAIN_SECONDS };
+                               .drain_seconds = DRAIN_SECONDS,
+                               .zone_status = ZONE_OK };
     if (!read_arguments(command, arguments, &options, is_given, fault) ||
         !read_variables(command, &options, is_given, fault) ||
-        !check_gate_addresses(&options, fault) || !check_proxies(command, &options, fault) ||
+        !check_gate_addresses(&options, fault) || !check_zones(&options, fault) ||
+        !check_proxies(command, &options, fault) || !check_dot(&options, fault) ||
         !fill_defaults(command, &options, fault))
         return false;
     *ret_options = options;

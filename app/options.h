@@ -5,6 +5,8 @@
 #include "base/fault.h"
 #include "policy/gate_address.h"
 #include "policy/policy.h"
+#include "resolver/answer.h"
+#include "resolver/zone_table.h"
 #include "status/status.h"
 
 enum {
@@ -28,6 +30,9 @@ struct options {
     const char *db; /* borrowed from argv or the environment */
     struct endpoint dns_listen[OPTIONS_LISTENERS_MAX];
     uint32_t dns_listen_count;
+    struct endpoint dot_listen[OPTIONS_LISTENERS_MAX]; /* DNS over TLS */
+    uint32_t dot_listen_count;
+    const char *dot_certificate, *dot_key; /* paths; borrowed as `db` is; NULL: no DNS over TLS */
     struct tls_listener tls_listen[OPTIONS_LISTENERS_MAX];
     uint32_t tls_listen_count;
     struct ip_network proxies[OPTIONS_PROXIES_MAX]; /* that tell who their clients are */
@@ -35,12 +40,16 @@ struct options {
     struct gate_addresses gate_addresses;
     struct endpoint upstream_dns[OPTIONS_DNS_SERVERS_MAX];
     uint32_t upstream_dns_count;
+    const char *ca_file;             /* borrowed; NULL: the system's trust store */
+    struct server_identity identity; /* borrowed as `db` is */
+    struct zone_table zones;
+    enum zone_status
+        zone_status; /* what was wrong with a zone that can be read; ZONE_OK: nothing */
     struct endpoint status_listen;
     bool has_no_status;            /* no status page is wanted */
     const char *status_token_file; /* NULL: none */
     const char *status_host[STATUS_HOSTS_MAX];
     uint32_t status_host_count;
-    const char *ca_file; /* borrowed; NULL: the system's trust store */
     uint32_t workers;
     uint32_t lame_duck_seconds, drain_seconds;
     bool takes_over;

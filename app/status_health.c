@@ -31,6 +31,8 @@ static void fill_listeners(const struct options *options, struct status_health *
     char note[64];
     for (uint32_t i = 0; i < options->dns_listen_count; i++)
         add_listener(health, "dns", &options->dns_listen[i], "");
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        add_listener(health, "dot", &options->dot_listen[i], "DNS over TLS");
     for (uint32_t i = 0; i < options->tls_listen_count; i++) {
         const struct tls_listener *listener = &options->tls_listen[i];
         (void)snprintf(note, sizeof(note), "for port %u%s", listener->client_port,

@@ -46,7 +46,10 @@ static bool is_answer(enum resolver_counter counter)
 {
     return counter != RESOLVER_QUERIES_UDP && counter != RESOLVER_QUERIES_TCP &&
            counter != RESOLVER_ANSWERS_DROPPED && counter != RESOLVER_TCP_ACCEPTED &&
-           counter != RESOLVER_TCP_TURNED_AWAY;
+           counter != RESOLVER_TCP_TURNED_AWAY && counter != RESOLVER_TLS_FAILED &&
+           counter != RESOLVER_SEARCH_NAMES && counter != RESOLVER_KNOWN_MISSING &&
+           counter != RESOLVER_ZONE_FAILED && counter != RESOLVER_COOKIES_VALID &&
+           counter != RESOLVER_COOKIES_BAD;
 }
 
 /* Each query counts once by its transport and once by what became of it: two families, so that each
@@ -63,6 +66,18 @@ static void fill_dns(const struct worker_counts *counts, struct status_metrics *
         if (is_answer((enum resolver_counter)i))
             add_labelled(metrics, "result", resolver_counter_word((enum resolver_counter)i),
                          counts->resolver[i]);
+    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_answer_causes_total",
+                          "Why some answers were as they were.");
+    add_labelled(metrics, "cause", "search_names", counts->resolver[RESOLVER_SEARCH_NAMES]);
+    add_labelled(metrics, "cause", "known_missing", counts->resolver[RESOLVER_KNOWN_MISSING]);
+    add_labelled(metrics, "cause", "zone_failed", counts->resolver[RESOLVER_ZONE_FAILED]);
+    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_cookies_total",
+                          "Queries with a cookie of a server.");
+    add_labelled(metrics, "result", "valid", counts->resolver[RESOLVER_COOKIES_VALID]);
+    add_labelled(metrics, "result", "bad", counts->resolver[RESOLVER_COOKIES_BAD]);
+    add(metrics, STATUS_COUNTER, "pinhole_dns_tls_failures_total",
+        "Connections of DNS over TLS whose handshake failed.",
+        (double)counts->resolver[RESOLVER_TLS_FAILED]);
     add(metrics, STATUS_COUNTER, "pinhole_dns_answers_dropped_total",
         "DNS answers that the kernel did not take.",
         (double)counts->resolver[RESOLVER_ANSWERS_DROPPED]);

@@ -13,6 +13,7 @@
 #include "resolver/tcp_server.h"
 #include "resolver/udp_server.h"
 #include "sni-gate/gate.h"
+#include "tls/server_context.h"
 #include "upstream/certificate_checks.h"
 #include "upstream/upstream.h"
 
@@ -34,11 +35,13 @@ struct worker {
     struct policy_view view;
     struct resolver resolver;
     struct udp_server **udp; /* owned, as is the next */
-    struct tcp_server **tcp;
+    struct tcp_server **tcp; /* over TLS too */
+    struct server_context_slot tls;
     uint32_t udp_count, tcp_count;
     struct poller *poller;
     struct dns_channel *channel;
     struct existence *existence;
+    struct forwarder *forwarder; /* NULL: there is no internal zone */
     struct name_cache *names;
     struct address_memory *memory;
     struct upstream upstream;
@@ -71,6 +74,18 @@ static bool start_loop(struct worker *worker)
     return worker->mailbox != NULL && worker->poller != NULL;
 }
 
+static bool start_dot(struct worker *worker, int descriptor)
+{
+    int error;
+    struct tcp_server *server =
+        tcp_server_new(&worker->loop, descriptor, &worker->resolver, &error);
+    if (server == NULL)
+        return false;
+    tcp_server_use_tls(server, &worker->tls);
+    worker->tcp[worker->tcp_count++] = server;
+    return true;
+}
+
 /* Starts to read one of its sockets. */
 static bool start_reading(struct worker *worker, const struct listening_socket *socket,
                           const struct options *options)
@@ -87,6 +102,8 @@ static bool start_reading(struct worker *worker, const struct listening_socket *
         worker->tcp[worker->tcp_count] =
             tcp_server_new(&worker->loop, socket->descriptor, &worker->resolver, &error);
         return worker->tcp[worker->tcp_count++] != NULL;
+    case SOCKET_USE_DNS_TLS:
+        return start_dot(worker, socket->descriptor);
     case SOCKET_USE_GATE:
         return gate_listen(worker->gate, &gate) == 0;
     case SOCKET_USE_NONE:
@@ -125,6 +142,21 @@ static bool start_channel(struct worker *worker, const struct options *options, 
         return false;
     worker->resolver.lookup = existence_lookup(worker->existence);
     return true;
+}
+
+static bool start_forwarder(struct worker *worker, const struct options *options,
+                            struct fault *fault)
+{
+    struct forwarder_parts parts = { .loop = &worker->loop,
+                                     .zones = &options->zones,
+                                     .context = &worker->observer,
+                                     .server_changed = observer_zone_server_changed };
+    if (options->zones.count == 0)
+        return true;
+    worker->forwarder = forwarder_new(&parts, fault);
+    worker->resolver.zones = &options->zones;
+    worker->resolver.forwarder = worker->forwarder;
+    return worker->forwarder != NULL;
 }
 
 static bool start_gate(struct worker *worker, const struct worker_setup *setup)
@@ -178,6 +210,7 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     if (worker == NULL)
         return NULL;
     policy_view_init(&worker->view, setup->feed);
+    server_context_slot_init(&worker->tls, setup->tls);
     struct observer_parts parts = { .log = setup->log,
                                     .ring = index,
                                     .record = setup->record,
@@ -187,7 +220,10 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     resolver_init(
         &worker->resolver, &worker->view, &setup->options->gate_addresses,
         (struct resolver_sink){ &worker->observer, observer_query_denied, observer_rule_decided });
-    if (is_up && start_channel(worker, setup->options, fault) && start_gate(worker, setup) &&
+    worker->resolver.identity = &setup->options->identity;
+    worker->resolver.limit = setup->query_limit;
+    if (is_up && start_channel(worker, setup->options, fault) &&
+        start_forwarder(worker, setup->options, fault) && start_gate(worker, setup) &&
         start_reading_all(worker, setup, index))
         return worker;
     worker_free(worker);
@@ -211,6 +247,7 @@ static void end_everything(void *context)
     worker->drained.closed_count = worker->gate != NULL ? gate_connection_count(worker->gate) : 0;
     gate_free(worker->gate);
     certificate_checker_free(worker->checker);
+    forwarder_free(worker->forwarder);
     existence_free(worker->existence);
     name_cache_free(worker->names);
     address_memory_free(worker->memory);
@@ -296,6 +333,11 @@ static void judge_again(void *context)
 void worker_policy_changed(struct worker *worker)
 {
     (void)mailbox_post(worker->mailbox, judge_again, worker); /* or the gate sees it by itself */
+}
+
+void worker_use_certificate(struct worker *worker, struct server_context *tls)
+{
+    server_context_slot_put(&worker->tls, tls);
 }
 
 static void add_gate_counts(const struct worker *worker, struct worker_counts *sum)
@@ -408,6 +450,7 @@ void worker_free(struct worker *worker)
         (void)uv_loop_close(&worker->loop); /* nothing is left on it */
     }
     policy_view_release(&worker->view);
+    server_context_slot_release(&worker->tls);
     observer_release(&worker->observer);
     free(worker->udp);
     free(worker->tcp);

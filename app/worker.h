@@ -11,7 +11,9 @@
 
 struct certificate_tools;
 struct client_limits;
+struct query_limit;
 struct record_thread;
+struct server_context;
 struct worker;
 
 /* What all workers of a process are made of; borrowed for their life. */
@@ -25,6 +27,8 @@ struct worker_setup {
     uint32_t own_count;
     struct client_limits *limits;
     const struct certificate_tools *certificates;
+    struct query_limit *query_limit;
+    struct server_context *tls; /* of DNS over TLS; NULL where no listener wants it */
 };
 
 /* Takes its sockets over; `index` numbers workers (and their log rings) from 0. NULL with a
@@ -36,6 +40,8 @@ bool worker_start(struct worker *worker, struct fault *fault);
 
 /* There is another policy: what the worker has open is judged again. Any thread. */
 void worker_policy_changed(struct worker *worker);
+/* DNS over TLS begins with `tls` from now on. Any thread. */
+void worker_use_certificate(struct worker *worker, struct server_context *tls);
 
 /* What workers have counted since they started. */
 struct worker_counts {

@@ -1,4 +1,4 @@
-/* db/setting_reader.c - the tables `setting` and `gate_key`. */
+/* db/setting_reader.c - the tables `setting`, `gate_key` and `cookie_key`. */
 #include "db/setting_reader.h"
 #include "db/statement.h"
 
@@ -62,6 +62,39 @@ static int read_gate_key(sqlite3 *connection, struct setting_values *values)
     return code == SQLITE_TOOBIG ? SQLITE_OK : statement_result(code);
 }
 
+/* False for what is no key. */
+static bool read_cookie_key(sqlite3_stmt *row, int column, struct siphash_key *ret_key)
+{
+    const char *key = (const char *)sqlite3_column_text(row, column);
+    return key != NULL && sqlite3_column_bytes(row, column) == COOKIE_KEY_DIGITS &&
+           cookie_key_parse(key, ret_key);
+}
+
+/* What can't be read leaves that key unknown; a NULL for the key before says that there is none. */
+static int read_cookie_keys(sqlite3 *connection, struct setting_values *values)
+{
+    struct cookie_keys keys = { 0 };
+    sqlite3_stmt *row = NULL;
+    bool is_whole = false;
+    int code = sqlite3_prepare_v2(
+        connection, "SELECT \"key\", previous, rolled_at FROM cookie_key WHERE id = 1", -1, &row,
+        NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(row);
+    if (code == SQLITE_ROW) {
+        bool has_none = sqlite3_column_type(row, 1) == SQLITE_NULL;
+        keys.is_known = read_cookie_key(row, 0, &keys.current);
+        keys.has_previous = !has_none && read_cookie_key(row, 1, &keys.previous);
+        keys.rolled_at_s = sqlite3_column_int64(row, 2);
+        is_whole = keys.is_known && (has_none || keys.has_previous);
+    }
+    if (!is_whole)
+        note_unreadable(values, "cookie_key");
+    values->settings.cookie_keys = keys;
+    sqlite3_finalize(row);
+    return code == SQLITE_TOOBIG ? SQLITE_OK : statement_result(code);
+}
+
 int setting_reader_read(sqlite3 *connection, struct setting_values *ret_values)
 {
     struct setting_values values = { .settings = settings_default() };
@@ -83,6 +116,8 @@ int setting_reader_read(sqlite3 *connection, struct setting_values *ret_values)
     sqlite3_finalize(statement);
     if (statement_result(code) == SQLITE_OK)
         code = read_gate_key(connection, &values);
+    if (statement_result(code) == SQLITE_OK)
+        code = read_cookie_keys(connection, &values);
     if (statement_result(code) != SQLITE_OK)
         return code;
     *ret_values = values;

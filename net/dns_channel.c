@@ -15,6 +15,8 @@
  * many queries. */
 enum { QUERY_TIMEOUT_MS = 1500, QUERY_TRIES = 2, LOOKUPS_MAX = 4000 };
 
+enum { EXCHANGE_TIMEOUT_MS = 1000, EXCHANGE_TRIES = 1 };
+
 struct dns_watch { /* one socket of c-ares */
     struct dns_watch *next;
     struct dns_channel *channel;
@@ -22,34 +24,62 @@ struct dns_watch { /* one socket of c-ares */
     ares_socket_t socket;
 };
 
+/* What c-ares was asked to do: the first member of a look-up and of an exchange. */
+struct dns_task {
+    struct dns_task *next; /* in `finished` */
+    struct dns_channel *channel;
+    void (*report)(struct dns_task *task);  /* calls back, unless it was cancelled */
+    void (*release)(struct dns_task *task); /* frees it */
+};
+
 struct dns_channel {
     uv_loop_t *loop;
     uv_timer_t timer;
     ares_channel ares;
     struct dns_watch *watches;
-    struct dns_lookup *finished; /* waiting to be told to their callers */
-    uint32_t lookup_count;       /* that c-ares has not ended yet */
+    struct dns_task *finished; /* waiting to be told to their callers */
+    uint32_t task_count;       /* that c-ares has not ended yet */
     bool is_closing;
 };
 
 struct dns_lookup {
-    struct dns_lookup *next; /* in `finished` */
-    struct dns_channel *channel;
+    struct dns_task task;
     dns_lookup_fn on_done; /* NULL: cancelled */
     void *context;
     uint8_t family;
     struct dns_lookup_result result;
 };
 
-/* Callbacks go out from the timer alone, so that none comes from within dns_channel_lookup(). */
+struct dns_exchange {
+    struct dns_task task;
+    dns_exchange_fn on_done; /* NULL: cancelled */
+    void *context;
+    struct dns_exchange_result result; /* owns its bytes */
+};
+
+static void finish(struct dns_task *task)
+{
+    struct dns_channel *channel = task->channel;
+    channel->task_count--;
+    task->next = channel->finished;
+    channel->finished = task;
+}
+
+static struct dns_task *take_finished(struct dns_channel *channel)
+{
+    struct dns_task *task = channel->finished;
+    channel->finished = task->next;
+    return task;
+}
+
+/* Callbacks go out when c-ares has returned to the loop alone, so that none comes from within
+ * dns_channel_lookup() or dns_channel_exchange(). */
 static void report_finished(struct dns_channel *channel)
 {
     while (channel->finished != NULL) {
-        struct dns_lookup *lookup = channel->finished;
-        channel->finished = lookup->next;
-        if (lookup->on_done != NULL)
-            lookup->on_done(lookup->context, &lookup->result);
-        free(lookup);
+        struct dns_task *task = take_finished(channel);
+        task->report(task);
+        task->release(task);
     }
 }
 
@@ -181,23 +211,39 @@ static int set_servers(ares_channel ares, const struct endpoint *servers, uint32
     return ares_set_servers_ports_csv(ares, list);
 }
 
-static int init_ares(struct dns_channel *channel, const struct endpoint *servers, uint32_t count)
+/* For look-ups: no search list, no HOSTALIASES; a truncated answer is asked for again over TCP. */
+static struct ares_options options_of_lookups(void)
+{
+    return (struct ares_options){ .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
+                                  .timeout = QUERY_TIMEOUT_MS,
+                                  .tries = QUERY_TRIES };
+}
+
+/* For exchanges: every rcode comes back. EDNS is not for c-ares to add, as it sends the message as
+ * it is, but without that flag it would take no UDP answer above 512 bytes. Should a server not
+ * know EDNS, c-ares takes the OPT record off, which therefore stands last and without options, and
+ * goes back to 512 bytes. */
+static struct ares_options options_of_exchanges(void)
+{
+    struct ares_options options = options_of_lookups();
+    options.flags |= ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS;
+    options.timeout = EXCHANGE_TIMEOUT_MS;
+    options.tries = EXCHANGE_TRIES;
+    options.ednspsz = DNS_EXCHANGE_UDP_BYTES;
+    return options;
+}
+
+static int init_ares(struct dns_channel *channel, struct ares_options *options,
+                     const struct endpoint *servers, uint32_t count)
 {
     char dns_alone[] = "b"; /* "b": the DNS; "f", the hosts file, is left out. c-ares copies it */
-    struct ares_options options = {
-        /* No search list, no HOSTALIASES; a truncated answer is asked for again over TCP. */
-        .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-        .timeout = QUERY_TIMEOUT_MS,
-        .tries = QUERY_TRIES,
-        .ndots = 0,
-        .lookups = dns_alone,
-        .sock_state_cb = on_socket_state,
-        .sock_state_cb_data = channel,
-    };
-    int status =
-        ares_init_options(&channel->ares, &options,
-                          ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-                              ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS);
+    options->lookups = dns_alone;
+    options->sock_state_cb = on_socket_state;
+    options->sock_state_cb_data = channel;
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
+               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS;
+    mask |= (options->flags & ARES_FLAG_EDNS) != 0 ? ARES_OPT_EDNSPSZ : 0;
+    int status = ares_init_options(&channel->ares, options, mask);
     if (status != ARES_SUCCESS)
         return status;
     status = set_servers(channel->ares, servers, count);
@@ -206,14 +252,15 @@ static int init_ares(struct dns_channel *channel, const struct endpoint *servers
     return status;
 }
 
-struct dns_channel *dns_channel_new(uv_loop_t *loop, const struct endpoint *servers, uint32_t count,
-                                    struct fault *fault)
+static struct dns_channel *new_channel(uv_loop_t *loop, struct ares_options options,
+                                       const struct endpoint *servers, uint32_t count,
+                                       struct fault *fault)
 {
     struct dns_channel *channel = calloc(1, sizeof(*channel));
     int status = channel != NULL ? ARES_SUCCESS : ARES_ENOMEM;
     if (status == ARES_SUCCESS) {
         channel->loop = loop;
-        status = init_ares(channel, servers, count);
+        status = init_ares(channel, &options, servers, count);
     }
     if (status != ARES_SUCCESS) {
         free(channel);
@@ -223,6 +270,18 @@ struct dns_channel *dns_channel_new(uv_loop_t *loop, const struct endpoint *serv
     (void)uv_timer_init(loop, &channel->timer); /* always succeeds */
     channel->timer.data = channel;
     return channel;
+}
+
+struct dns_channel *dns_channel_new(uv_loop_t *loop, const struct endpoint *servers, uint32_t count,
+                                    struct fault *fault)
+{
+    return new_channel(loop, options_of_lookups(), servers, count, fault);
+}
+
+struct dns_channel *dns_channel_new_for_exchanges(uv_loop_t *loop, const struct endpoint *server,
+                                                  struct fault *fault)
+{
+    return new_channel(loop, options_of_exchanges(), server, 1, fault);
 }
 
 static void on_channel_closed(uv_handle_t *handle)
@@ -235,31 +294,41 @@ void dns_channel_free(struct dns_channel *channel)
     if (channel == NULL)
         return;
     channel->is_closing = true;
-    ares_destroy(channel->ares); /* ends every query through on_reply() */
+    ares_destroy(channel->ares); /* ends every query through on_reply() or on_answer() */
     while (channel->watches != NULL)
         stop_watch(&channel->watches);
     while (channel->finished != NULL) {
-        struct dns_lookup *lookup = channel->finished;
-        channel->finished = lookup->next;
-        free(lookup);
+        struct dns_task *task = take_finished(channel);
+        task->release(task);
     }
     uv_close((uv_handle_t *)&channel->timer, on_channel_closed);
+}
+
+/* Look-ups */
+
+static void report_lookup(struct dns_task *task)
+{
+    struct dns_lookup *lookup = (struct dns_lookup *)task;
+    if (lookup->on_done != NULL)
+        lookup->on_done(lookup->context, &lookup->result);
+}
+
+static void release_lookup(struct dns_task *task)
+{
+    free(task);
 }
 
 /* c-ares has looked at the rcode already; its own codes for that are not an enum. */
 static void on_reply(void *context, int status, int timeouts, unsigned char *reply, int size)
 {
     struct dns_lookup *lookup = context;
-    struct dns_channel *channel = lookup->channel;
     bool is_answer = status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND;
     (void)timeouts;
     if (is_answer && reply != NULL && size > 0)
         dns_reply_read(reply, (size_t)size, lookup->family, &lookup->result);
     else if (status == ARES_ENOTFOUND) /* c-ares never asks for .onion (RFC 7686 2) */
         lookup->result.status = DNS_LOOKUP_NO_NAME;
-    channel->lookup_count--;
-    lookup->next = channel->finished;
-    channel->finished = lookup;
+    finish(&lookup->task);
 }
 
 struct dns_lookup *dns_channel_lookup(struct dns_channel *channel,
@@ -269,13 +338,16 @@ struct dns_lookup *dns_channel_lookup(struct dns_channel *channel,
     char absolute[260];
     struct text text = text_in(absolute, sizeof(absolute));
     struct dns_lookup *lookup =
-        channel->lookup_count < LOOKUPS_MAX ? calloc(1, sizeof(*lookup)) : NULL;
+        channel->task_count < LOOKUPS_MAX ? calloc(1, sizeof(*lookup)) : NULL;
     if (lookup == NULL)
         return NULL;
     *lookup = (struct dns_lookup){
-        .channel = channel, .on_done = on_done, .context = context, .family = question->family
+        .task = { .channel = channel, .report = report_lookup, .release = release_lookup },
+        .on_done = on_done,
+        .context = context,
+        .family = question->family
     };
-    channel->lookup_count++;
+    channel->task_count++;
     text_add_format(&text, "%s.", question->name);
     ares_query(channel->ares, absolute, ns_c_in, question->family == 4 ? ns_t_a : ns_t_aaaa,
                on_reply, lookup);
@@ -287,4 +359,60 @@ void dns_lookup_cancel(struct dns_lookup *lookup)
 {
     if (lookup != NULL)
         lookup->on_done = NULL;
+}
+
+/* Exchanges */
+
+static void report_exchange(struct dns_task *task)
+{
+    struct dns_exchange *exchange = (struct dns_exchange *)task;
+    if (exchange->on_done != NULL)
+        exchange->on_done(exchange->context, &exchange->result);
+}
+
+static void release_exchange(struct dns_task *task)
+{
+    struct dns_exchange *exchange = (struct dns_exchange *)task;
+    free((void *)exchange->result.bytes);
+    free(exchange);
+}
+
+static void on_answer(void *context, int status, int timeouts, unsigned char *answer, int size)
+{
+    struct dns_exchange *exchange = context;
+    uint8_t *bytes = status == ARES_SUCCESS && size > 0 ? malloc((size_t)size) : NULL;
+    (void)timeouts;
+    if (bytes != NULL) {
+        memcpy(bytes, answer, (size_t)size);
+        exchange->result =
+            (struct dns_exchange_result){ DNS_EXCHANGE_ANSWERED, bytes, (size_t)size };
+    } else if (status == ARES_ETIMEOUT) {
+        exchange->result.status = DNS_EXCHANGE_TIMED_OUT;
+    }
+    finish(&exchange->task);
+}
+
+struct dns_exchange *dns_channel_exchange(struct dns_channel *channel,
+                                          const struct dns_message *message,
+                                          dns_exchange_fn on_done, void *context)
+{
+    struct dns_exchange *exchange =
+        channel->task_count < LOOKUPS_MAX ? calloc(1, sizeof(*exchange)) : NULL;
+    if (exchange == NULL)
+        return NULL;
+    exchange->task = (struct dns_task){ .channel = channel,
+                                        .report = report_exchange,
+                                        .release = release_exchange };
+    exchange->on_done = on_done;
+    exchange->context = context;
+    channel->task_count++;
+    ares_send(channel->ares, message->bytes, (int)message->size, on_answer, exchange);
+    schedule(channel);
+    return exchange;
+}
+
+void dns_exchange_cancel(struct dns_exchange *exchange)
+{
+    if (exchange != NULL)
+        exchange->on_done = NULL;
 }

@@ -12,7 +12,7 @@
 struct host_name;
 
 /* As many of a family as keep a UDP answer within 512 bytes whatever the name: 12 + 259 (question)
- * + 8 * 28 + 11 (OPT). As many ranges in all. */
+ * + 8 * 28 + 11 (OPT); with a cookie (28) a name has 237 bytes for that. As many ranges in all. */
 enum { GATE_ADDRESSES_MAX = 8 };
 
 struct gate_addresses {

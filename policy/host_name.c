@@ -199,3 +199,12 @@ const uint8_t *host_name_suffix(const struct host_name *name, unsigned labels, s
     *ret_size = name->size - at;
     return name->wire + at;
 }
+
+bool host_name_is_within(const struct host_name *name, const struct host_name *above)
+{
+    size_t size;
+    if (name->label_count < above->label_count)
+        return false;
+    const uint8_t *suffix = host_name_suffix(name, name->label_count - above->label_count, &size);
+    return size == above->size && memcmp(suffix, above->wire, size) == 0;
+}

@@ -59,3 +59,6 @@ void host_name_add_to(const struct host_name *name, struct text *text);
 /* The bytes of `name` without its first `labels` labels (at most label_count); borrows from `name`.
  */
 const uint8_t *host_name_suffix(const struct host_name *name, unsigned labels, size_t *ret_size);
+
+/* True where `name` is `above` or lies below it. */
+bool host_name_is_within(const struct host_name *name, const struct host_name *above);

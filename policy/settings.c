@@ -69,6 +69,7 @@ static const struct {
     { "max_probes_per_client", offsetof(struct settings, probes_per_client), 0, 10000 },
     { "max_probes_per_address", offsetof(struct settings, probes_per_address), 0, 10000 },
     { "certificate_warning_days", offsetof(struct settings, certificate_warning_days), 0, 365 },
+    { "max_queries_per_client", offsetof(struct settings, max_queries_per_client), 0, 10000000 },
 };
 
 static enum setting_status set_deny_answer(struct settings *settings, const char *value)
@@ -115,40 +116,79 @@ static enum setting_status set_resumption(struct settings *settings, const char 
     return SETTING_OK;
 }
 
-/* One element of the list, without the spaces around it. */
-static bool add_network(struct settings *settings, const char *start, size_t size)
+static enum setting_status set_forged_answer_error(struct settings *settings, const char *value)
 {
-    char element[64];
+    bool is_on = strcmp(value, "on") == 0;
+    if (!is_on && strcmp(value, "off") != 0)
+        return SETTING_BAD_VALUE;
+    settings->has_forged_answer_error = is_on;
+    return SETTING_OK;
+}
+
+/* Takes one element of a list, which ends in NUL; false where it can't be read. */
+typedef bool (*element_fn)(struct settings *settings, const char *element);
+
+static bool add_network(struct settings *settings, const char *element)
+{
+    uint32_t count = settings->allowed_private_network_count;
+    if (count == PRIVATE_NETWORKS_MAX ||
+        !ip_network_parse(element, &settings->allowed_private_networks[count]))
+        return false;
+    settings->allowed_private_network_count++;
+    return true;
+}
+
+static bool add_search_domain(struct settings *settings, const char *element)
+{
+    struct host_name *place = &settings->search_domain[settings->search_domain_count];
+    if (settings->search_domain_count == SEARCH_DOMAINS_MAX ||
+        host_name_parse(element, strlen(element), place) != HOST_NAME_OK)
+        return false;
+    settings->search_domain_count++;
+    return true;
+}
+
+/* One element of a list, without the spaces around it. */
+static bool take_element(struct settings *settings, const char *start, size_t size, element_fn take)
+{
+    char element[HOST_NAME_TEXT_MAX + 1];
     while (size > 0 && start[0] == ' ') {
         start++;
         size--;
     }
     while (size > 0 && start[size - 1] == ' ')
         size--;
-    if (size >= sizeof(element) || settings->allowed_private_network_count == PRIVATE_NETWORKS_MAX)
+    if (size >= sizeof(element))
         return false;
     memcpy(element, start, size);
     element[size] = '\0';
-    if (!ip_network_parse(
-            element, &settings->allowed_private_networks[settings->allowed_private_network_count]))
-        return false;
-    settings->allowed_private_network_count++;
-    return true;
+    return take(settings, element);
 }
 
-static enum setting_status set_allowed_private_networks(struct settings *settings,
-                                                        const char *value)
+static enum setting_status read_list(struct settings *settings, const char *value, element_fn take)
 {
     enum setting_status status = SETTING_OK;
-    settings->allowed_private_network_count = 0;
     while (*value != '\0') {
         size_t size = strcspn(value, ",");
-        if (!add_network(settings, value, size))
+        if (!take_element(settings, value, size, take))
             status = SETTING_BAD_VALUE; /* what can't be read opens nothing; the others hold */
         value += size;
         value += *value == ',' ? 1 : 0;
     }
     return status;
+}
+
+static enum setting_status set_allowed_private_networks(struct settings *settings,
+                                                        const char *value)
+{
+    settings->allowed_private_network_count = 0;
+    return read_list(settings, value, add_network);
+}
+
+static enum setting_status set_search_domains(struct settings *settings, const char *value)
+{
+    settings->search_domain_count = 0;
+    return read_list(settings, value, add_search_domain);
 }
 
 static const struct {
@@ -158,8 +198,10 @@ static const struct {
     { "ech", set_ech },
     { "cold_start", set_cold_start },
     { "resumption", set_resumption },
+    { "forged_answer_error", set_forged_answer_error },
     { "deny_answer", set_deny_answer },
     { "allowed_private_networks", set_allowed_private_networks },
+    { "search_domains", set_search_domains },
 };
 
 enum setting_status settings_set(struct settings *settings, const char *name, const char *value)

@@ -1,12 +1,14 @@
-/* policy/settings.h - the rows of the `setting` table as values, and the gate key. Copied into each
+/* policy/settings.h - the rows of the `setting` table as values, and the keys. Copied into each
  * policy, so a policy never changes under its readers. */
 #pragma once
 #include "base/address.h"
+#include "policy/cookie_key.h"
 #include "policy/gate_address.h"
+#include "policy/host_name.h"
 
 #include <stddef.h>
 
-enum { PRIVATE_NETWORKS_MAX = 64 };
+enum { PRIVATE_NETWORKS_MAX = 64, SEARCH_DOMAINS_MAX = 32 };
 
 enum deny_answer { DENY_ANSWER_NXDOMAIN = 0, DENY_ANSWER_REFUSED };
 
@@ -25,6 +27,8 @@ struct settings {
     enum deny_answer deny_answer;
     struct ip_network allowed_private_networks[PRIVATE_NETWORKS_MAX];
     uint32_t allowed_private_network_count;
+    struct host_name search_domain[SEARCH_DOMAINS_MAX]; /* what clients put behind names */
+    uint32_t search_domain_count;
     enum ech ech;
     /* How long a connection through the gate may take to ... */
     uint32_t hello_s;   /* say its ClientHello */
@@ -42,7 +46,10 @@ struct settings {
     uint32_t probes_per_client;        /* of them for one client; 0: no fewer */
     uint32_t probes_per_address;       /* of them at one address; 0: no fewer */
     uint32_t certificate_warning_days; /* before a chain expires; 0: none */
+    uint32_t max_queries_per_client;   /* a second; 0: no limit */
+    bool has_forged_answer_error;      /* addresses carry Extended DNS Error 4 */
     struct gate_key gate_key;
+    struct cookie_keys cookie_keys;
 };
 
 enum setting_status {

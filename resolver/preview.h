@@ -14,8 +14,8 @@ struct preview_question {
 };
 
 struct preview {
-    /* No answer without the network: the name is looked up upstream first, as the client is only
-     * observed. All else is empty. */
+    /* No answer without the network: the name lies in an internal zone, or is looked up upstream
+     * first, as the client is only observed. All else is empty. */
     bool waits_for_lookup;
     char rcode[PREVIEW_WORD_BYTES]; /* "NOERROR", "NXDOMAIN", "REFUSED" */
     struct ip_address address[GATE_ADDRESSES_MAX];

@@ -16,7 +16,8 @@ static void start_query(struct query *query, uint32_t id, uint32_t flags)
     query->opcode = flags >> DNS_OPCODE_SHIFT & DNS_OPCODE_MASK;
     query->is_recursion_desired = (flags & DNS_FLAG_RECURSION_DESIRED) != 0;
     query->is_checking_disabled = (flags & DNS_FLAG_CHECKING_DISABLED) != 0;
-    query->has_edns = query->is_dnssec_ok = query->wants_keepalive = false;
+    query->has_edns = query->is_dnssec_ok = false;
+    query->wants_keepalive = query->wants_nsid = query->cookie.is_present = false;
     query->udp_size = DNS_UDP_MIN;
     query->question = NULL;
     query->question_size = 0;
@@ -65,17 +66,30 @@ static void skip_name(struct reader *message, bool *ret_is_root)
     *ret_is_root = message->at - start == 1;
 }
 
+/* False for a value that the option's RFC forbids; an option that we don't know may have any. */
+static bool read_option(uint32_t code, struct reader value, struct query *query)
+{
+    switch (code) {
+    case DNS_OPTION_TCP_KEEPALIVE:
+        query->wants_keepalive = reader_left(&value) == 0;
+        return query->wants_keepalive; /* RFC 7828 3.2.1: a client names no timeout */
+    case DNS_OPTION_COOKIE:            /* RFC 7873 5.2: of several the first one counts */
+        return query->cookie.is_present || cookie_read(value, &query->cookie);
+    case DNS_OPTION_NSID: /* RFC 5001 2.1: what stands in it has no meaning */
+        query->wants_nsid = true;
+        break;
+    }
+    return true;
+}
+
 /* False where the options do not fill the record exactly. */
 static bool read_options(struct reader options, struct query *query)
 {
     while (reader_left(&options) > 0) {
         uint32_t code = reader_uint(&options, 2);
         struct reader value = reader_vector(&options, 2);
-        if (code != DNS_OPTION_TCP_KEEPALIVE || value.failed)
-            continue;
-        if (reader_left(&value) > 0)
-            return false; /* RFC 7828 3.2.1: a client names no timeout */
-        query->wants_keepalive = true;
+        if (!value.failed && !read_option(code, value, query))
+            return false;
     }
     return reader_done(&options);
 }
@@ -88,9 +102,11 @@ static enum query_status read_opt(struct reader *message, struct query *query)
     uint32_t version = reader_uint(message, 1);
     uint32_t flags = reader_uint(message, 2);
     struct reader options = reader_vector(message, 2);
-    if (message->failed || query->has_edns)
+    if (query->has_edns)
         return QUERY_FORMAT_ERROR; /* RFC 6891 6.1.1: at most one */
-    query->has_edns = true;
+    query->has_edns = true;        /* RFC 6891 7: an answer that finds fault with it has one, too */
+    if (message->failed)
+        return QUERY_FORMAT_ERROR;
     query->is_dnssec_ok = (flags & DNS_EDNS_FLAG_DNSSEC_OK) != 0;
     if (udp_size > DNS_UDP_MIN)
         query->udp_size = (uint16_t)udp_size;
@@ -130,6 +146,18 @@ static enum query_status read_records(struct reader *message, const struct secti
     return reader_done(message) ? worst : QUERY_FORMAT_ERROR;
 }
 
+/* What a well-formed query of opcode QUERY asks for. */
+static enum query_status judge_question(const struct query *query)
+{
+    if (query->question == NULL)
+        return query->cookie.is_present ? QUERY_COOKIE_ALONE : QUERY_FORMAT_ERROR;
+    if (query->class == DNS_CLASS_CHAOS)
+        return QUERY_IDENTITY;
+    /* RFC 5936 2.2.1 has REFUSED for transfers that are not given. */
+    bool is_transfer = query->type == DNS_TYPE_AXFR || query->type == DNS_TYPE_IXFR;
+    return query->class != DNS_CLASS_IN || is_transfer ? QUERY_REFUSED : QUERY_OK;
+}
+
 enum query_status query_parse(struct reader message, struct query *ret_query)
 {
     uint32_t id = reader_uint(&message, 2);
@@ -142,15 +170,15 @@ enum query_status query_parse(struct reader message, struct query *ret_query)
      * read. */
     if (ret_query->opcode != DNS_OPCODE_QUERY)
         return QUERY_NOT_IMPLEMENTED;
-    if (counts.questions != 1 || !read_question(&message, ret_query)) /* RFC 9619 4 */
+    if (counts.questions > 1) /* RFC 9619 4 */
+        return QUERY_FORMAT_ERROR;
+    if (counts.questions == 1 && !read_question(&message, ret_query))
         return QUERY_FORMAT_ERROR;
     /* A query carries no records but in the additional section, save the serial of an IXFR (RFC
      * 1995 3). */
-    if (counts.answers > 0 || (counts.authorities > 0 && ret_query->type != DNS_TYPE_IXFR))
+    bool is_ixfr = ret_query->question != NULL && ret_query->type == DNS_TYPE_IXFR;
+    if (counts.answers > 0 || (counts.authorities > 0 && !is_ixfr))
         return QUERY_FORMAT_ERROR;
     enum query_status status = read_records(&message, &counts, ret_query);
-    if (status != QUERY_OK)
-        return status;
-    bool is_transfer = ret_query->type == DNS_TYPE_AXFR || ret_query->type == DNS_TYPE_IXFR;
-    return ret_query->class != DNS_CLASS_IN || is_transfer ? QUERY_REFUSED : QUERY_OK;
+    return status == QUERY_OK ? judge_question(ret_query) : status;
 }

@@ -4,22 +4,26 @@
 #include "base/address.h"
 #include "policy/verdict.h"
 #include "resolver/answer.h"
+#include "resolver/forwarder.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 
 struct policy;
 struct policy_view;
+struct query_limit;
 struct resolver_waiting;
 
 enum {
-    RESOLVER_ANSWER_MAX = 512,    /* the room an answer may need on any transport */
+    RESOLVER_ANSWER_MAX = 640, /* the room an answer may need on any transport, but for late ones */
     RESOLVER_TCP_IDLE_MS = 10000, /* a connection without a query this long ends (RFC 7766 6.2.3) */
-    RESOLVER_WAITING_MAX = 1000,  /* queries of one resolver that wait for a look-up */
+    RESOLVER_LATE_ANSWER_MAX = FORWARDER_ROOM_BYTES, /* the largest late answer, on TCP */
+    RESOLVER_WAITING_MAX = 1000, /* queries of one resolver that wait for a look-up */
 };
 
-/* Every counter: constant, word in metrics (stable). Each query counts once by its transport and
- * once by what became of it. */
+/* Every counter: constant, word in metrics (stable). Each query counts once by its transport, once
+ * by what became of it, and where it has a cookie of a server, once by that; SEARCH_NAMES and
+ * KNOWN_MISSING tell of some NOT_FOUND why, and ZONE_FAILED of some FAILED. */
 #define RESOLVER_COUNTER_LIST(COUNTER)                                                             \
     COUNTER(QUERIES_UDP, "queries_udp")                                                            \
     COUNTER(QUERIES_TCP, "queries_tcp")                                                            \
@@ -29,15 +33,27 @@ enum {
     COUNTER(NOT_FOUND, "not_found")                                                                \
     COUNTER(FAILED, "failed")                                                                      \
     COUNTER(LEFT, "left")                                                                          \
+    COUNTER(FORWARDED, "forwarded")                                                                \
+    COUNTER(SEARCH_NAMES, "search_names")                                                          \
+    COUNTER(KNOWN_MISSING, "known_missing")                                                        \
+    COUNTER(ZONE_FAILED, "zone_failed")                                                            \
     COUNTER(FORMAT_ERROR, "format_error")                                                          \
     COUNTER(NOT_IMPLEMENTED, "not_implemented")                                                    \
     COUNTER(BAD_VERSION, "bad_version")                                                            \
     COUNTER(REFUSED, "refused")                                                                    \
+    COUNTER(IDENTITY, "identity")                                                                  \
+    COUNTER(COOKIE_ALONE, "cookie_alone")                                                          \
+    COUNTER(LIMIT_BY_TCP, "limit_by_tcp")                                                          \
+    COUNTER(LIMIT_REFUSED, "limit_refused")                                                        \
+    COUNTER(LIMIT_DROPPED, "limit_dropped")                                                        \
+    COUNTER(COOKIES_VALID, "cookies_valid")                                                        \
+    COUNTER(COOKIES_BAD, "cookies_bad")                                                            \
     COUNTER(IGNORED, "ignored")                                                                    \
     COUNTER(BAD_SOURCE, "bad_source")                                                              \
     COUNTER(ANSWERS_DROPPED, "answers_dropped")                                                    \
     COUNTER(TCP_ACCEPTED, "tcp_accepted")                                                          \
-    COUNTER(TCP_TURNED_AWAY, "tcp_turned_away")
+    COUNTER(TCP_TURNED_AWAY, "tcp_turned_away")                                                    \
+    COUNTER(TLS_FAILED, "tls_failed")
 
 #define RESOLVER_COUNTER_CONSTANT(constant, word) RESOLVER_##constant,
 enum resolver_counter { RESOLVER_COUNTER_LIST(RESOLVER_COUNTER_CONSTANT) RESOLVER_COUNTER_COUNT };
@@ -46,7 +62,7 @@ enum resolver_counter { RESOLVER_COUNTER_LIST(RESOLVER_COUNTER_CONSTANT) RESOLVE
 /* A query whose name no rule allows; borrows its pointers for the call. */
 struct resolver_event {
     struct endpoint client;
-    const struct host_name *name;
+    const struct host_name *name; /* the one asked for, or that an internal zone leads to */
     uint16_t type;
     struct verdict verdict;      /* a denial, or REASON_OBSERVED */
     const struct policy *policy; /* that decided: its groups tell whose client it was */
@@ -78,8 +94,13 @@ struct resolver {
     struct policy_view *policy;        /* borrowed; of the same thread */
     const struct gate_addresses *gate; /* borrowed */
     struct resolver_sink sink;
-    struct resolver_lookup lookup; /* `start` NULL: nothing can be looked up */
-    uint32_t waiting_count;
+    struct resolver_lookup lookup;          /* `start` NULL: nothing can be looked up */
+    const struct server_identity *identity; /* borrowed; NULL: nothing is told */
+    struct query_limit *limit;      /* borrowed; NULL: no limit, whatever the settings say */
+    const struct zone_table *zones; /* borrowed; NULL: none */
+    struct forwarder *forwarder;    /* borrowed; NULL: no query can be forwarded */
+    uint32_t waiting_count;         /* queries, of which the next is a part */
+    uint32_t forwarding_count;
     _Atomic uint64_t counters[RESOLVER_COUNTER_COUNT]; /* written by the owner alone */
 };
 
@@ -90,16 +111,16 @@ struct resolver_request {
     struct endpoint client;
     int64_t now_s; /* Unix seconds: rules expire by it */
     bool is_tcp;
-    bool
-        may_wait; /* for an upstream look-up; false: what would have to wait is answered SERVFAIL */
+    bool may_wait; /* for another server; false: what would have to wait is answered SERVFAIL */
 };
 
-/* Both pointers must outlive the resolver. */
+/* Both pointers must outlive the resolver. What `struct resolver` has beyond these starts as NULL,
+ * and may be set before the first query. */
 void resolver_init(struct resolver *resolver, struct policy_view *policy,
                    const struct gate_addresses *gate, struct resolver_sink sink);
 
-/* In place of a size: the name passes only because the client is observed, so it must be looked up
- * first. resolver_wait() is next. */
+/* In place of a size: another server has to be asked first, because the name lies in an internal
+ * zone, or passes only because the client is observed. resolver_wait() is next. */
 #define RESOLVER_WAITS SIZE_MAX
 
 /* Writes the answer into `ret_answer` (RESOLVER_ANSWER_MAX bytes) and returns its size; 0: the
@@ -107,25 +128,28 @@ void resolver_init(struct resolver *resolver, struct policy_view *policy,
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer);
 
-/* The late answer; `size` 0 does not occur. `waiting` is the caller's again. */
+/* The late answer, of RESOLVER_LATE_ANSWER_MAX bytes at most on TCP; `size` 0 does not occur.
+ * `waiting` is the caller's again. */
 typedef void (*resolver_answered_fn)(struct resolver_waiting *waiting, const uint8_t *answer,
                                      size_t size);
 
-/* A query that waits for a look-up: all that its answer needs, copied. Embedded in what the
+/* A query that waits for another server: all that its answer needs, copied. Embedded in what the
  * transport keeps of the query, and in one place until it is answered or cancelled. */
 struct resolver_waiting {
     struct resolver *resolver;
     resolver_answered_fn on_answered;
-    void *lookup;
+    bool is_forwarded;            /* to an internal zone; else it is looked up */
+    void *lookup;                 /* where it is */
+    struct forwarding forwarding; /* where it is forwarded */
     struct endpoint client;
     bool is_tcp;
     struct query query; /* its question points to `question` */
     uint8_t question[HOST_NAME_WIRE_MAX + 4];
 };
 
-/* Has the name looked up of a `request` for which resolver_answer() gave RESOLVER_WAITS. True:
- * `on_answered` is called once, later. False: it can't be looked up now, so ask for an answer that
- * need not wait. */
+/* Has the other server asked about a `request` for which resolver_answer() gave RESOLVER_WAITS.
+ * True: `on_answered` is called once, later. False: that can't be done now, so ask for an answer
+ * that need not wait. */
 bool resolver_wait(struct resolver *resolver, const struct resolver_request *request,
                    resolver_answered_fn on_answered, struct resolver_waiting *waiting);
 /* What the look-up led to: decides anew, as the policy and the time are now, and answers. */

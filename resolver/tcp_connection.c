@@ -1,35 +1,45 @@
-/* resolver/tcp_connection.c - one client's TCP connection. */
+/* resolver/tcp_connection.c - one client's connection, over TCP or TLS. */
 #include "resolver/tcp_connection.h"
 
 #include "base/clock.h"
 #include "base/reader.h"
 #include "base/writer.h"
+#include "net/socket.h"
+#include "resolver/padding.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    STEPS_A_TURN = 64, /* then the other sockets of the loop have their turn */
+    PADDING_ROOM = PADDING_BLOCK_BYTES + 4,
+    ANSWER_ROOM = FRAME_LENGTH_BYTES + RESOLVER_ANSWER_MAX + PADDING_ROOM,
+};
+
 /* A query whose answer waits for a look-up; then for room in the connection's output. */
 struct late_answer {
     struct resolver_waiting waiting;
     struct tcp_connection *connection;
-    LIST_ENTRY(late_answer) late;
-    size_t size; /* 0: not known yet */
-    uint8_t bytes[RESOLVER_ANSWER_MAX];
+    TAILQ_ENTRY(late_answer) late;
+    bool wants_padding, is_answered;
+    uint8_t *frame; /* owned; NULL: not known yet */
+    size_t frame_size;
 };
 
 static void forget(struct late_answer *late)
 {
     late->connection->late_count--;
-    LIST_REMOVE(late, late);
+    TAILQ_REMOVE(&late->connection->late, late, late);
+    free(late->frame);
     free(late);
 }
 
 static void forget_all(struct tcp_connection *connection)
 {
     struct late_answer *late;
-    while ((late = LIST_FIRST(&connection->late)) != NULL) {
-        if (late->size == 0)
+    while ((late = TAILQ_FIRST(&connection->late)) != NULL) {
+        if (!late->is_answered)
             resolver_wait_cancel(&late->waiting);
         forget(late);
     }
@@ -46,33 +56,35 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static bool is_closing(const struct tcp_connection *connection)
 {
-    return uv_is_closing((const uv_handle_t *)&connection->stream);
+    return uv_is_closing((const uv_handle_t *)&connection->idle);
 }
 
 void tcp_connection_close(struct tcp_connection *connection)
 {
     if (is_closing(connection))
         return;
+    if (!server_stream_is_open(&connection->stream))
+        resolver_count(connection->owner.resolver, RESOLVER_TLS_FAILED, 1);
     forget_all(connection);
-    uv_close((uv_handle_t *)&connection->stream, on_handle_closed);
+    server_stream_close(&connection->stream, on_handle_closed);
     uv_close((uv_handle_t *)&connection->idle, on_handle_closed);
 }
 
 static void put_idle_off(struct tcp_connection *connection);
 
-/* The short time of a connection that is ending may be over before a look-up is, which has a limit
- * of its own. */
+/* RFC 7766 6.2.3: a connection is not idle while a query waits for its answer. A look-up has a
+ * limit of its own. */
 static void on_idle(uv_timer_t *timer)
 {
     struct tcp_connection *connection = timer->data;
-    if (connection->is_ending && connection->late_count > 0 && !connection->is_writing)
+    if (connection->late_count > 0 && connection->unsent_size == 0)
         put_idle_off(connection);
     else
         tcp_connection_close(connection);
 }
 
 /* Only whole answers that the client took put the end off, so that neither a byte now and then nor
- * a client that does not read holds a connection. */
+ * a handshake without an end nor a client that does not read holds a connection. */
 static void put_idle_off(struct tcp_connection *connection)
 {
     uint64_t idle_ms = connection->is_ending ? TCP_ENDING_IDLE_MS : RESOLVER_TCP_IDLE_MS;
@@ -86,54 +98,84 @@ void tcp_connection_end_soon(struct tcp_connection *connection)
         put_idle_off(connection);
 }
 
-/* What came of a message. */
+/* What can be done for a connection now. */
 enum progress {
-    PROGRESS_BROKEN = 0, /* no DNS client sends this */
-    PROGRESS_STARVED,    /* it is not whole yet */
-    PROGRESS_HELD_UP,    /* as many as may wait for look-ups do */
-    PROGRESS_ANSWERED,   /* or it waits for a look-up */
+    PROGRESS_OVER = 0, /* nothing any more, or it sent what no DNS client sends */
+    PROGRESS_RECEIVES, /* the client has to send */
+    PROGRESS_SENDS,    /* the client has to take its answers */
+    PROGRESS_LOOKS_UP, /* a look-up has to end */
+    PROGRESS_MADE,     /* something was done, and there may be more */
 };
 
 static void serve(struct tcp_connection *connection);
+
+/* Pads, where the client may be padded for, and puts the size before the answer of `size` bytes at
+ * frame + 2. Returns the frame's size. */
+static size_t finish_frame(uint8_t *frame, size_t size, size_t room, bool is_padded)
+{
+    if (is_padded)
+        size = padding_add(frame + FRAME_LENGTH_BYTES, size, room);
+    store_uint(frame, (uint32_t)size, FRAME_LENGTH_BYTES);
+    return FRAME_LENGTH_BYTES + size;
+}
 
 static void on_answered(struct resolver_waiting *waiting, const uint8_t *answer, size_t size)
 {
     struct late_answer *late = (struct late_answer *)waiting; /* its first member */
     struct tcp_connection *connection = late->connection;
-    memcpy(late->bytes, answer, size);
-    late->size = size;
-    if (!connection->is_writing)
+    size_t room = size + PADDING_ROOM < FRAME_ANSWER_MAX ? size + PADDING_ROOM : FRAME_ANSWER_MAX;
+    late->is_answered = true;
+    late->frame = size <= FRAME_ANSWER_MAX ? malloc(FRAME_LENGTH_BYTES + room) : NULL;
+    if (late->frame == NULL) { /* else the client would wait for it */
+        tcp_connection_close(connection);
+        return;
+    }
+    memcpy(late->frame + FRAME_LENGTH_BYTES, answer, size);
+    late->frame_size = finish_frame(late->frame, size, room, late->wants_padding);
+    if (connection->unsent_size == 0)
         serve(connection);
 }
 
 /* False when it can't wait. */
-static bool answer_late(struct tcp_connection *connection, const struct resolver_request *request)
+static bool answer_late(struct tcp_connection *connection, const struct resolver_request *request,
+                        bool wants_padding)
 {
     struct late_answer *late = calloc(1, sizeof(*late));
     if (late == NULL)
         return false;
     late->connection = connection;
+    late->wants_padding = wants_padding;
     if (!resolver_wait(connection->owner.resolver, request, on_answered, &late->waiting)) {
         free(late);
         return false;
     }
-    LIST_INSERT_HEAD(&connection->late, late, late);
+    TAILQ_INSERT_TAIL(&connection->late, late, late);
     connection->late_count++;
     return true;
 }
 
-/* Takes the late answers that are known by now, as far as there is room. */
-static void put_late_answers(struct tcp_connection *connection, struct writer *output)
+/* Takes the late answers that are known by now, as far as there is room. One that is too long for
+ * `output` is sent from where it is: then true, and nothing else may be answered now. */
+static bool put_late_answers(struct tcp_connection *connection, struct writer *output)
 {
-    struct late_answer *next, *late = LIST_FIRST(&connection->late);
-    for (; late != NULL && writer_left(output) >= 2 + RESOLVER_ANSWER_MAX; late = next) {
-        next = LIST_NEXT(late, late);
-        if (late->size == 0)
+    struct late_answer *next, *late = TAILQ_FIRST(&connection->late);
+    for (; late != NULL; late = next) {
+        next = TAILQ_NEXT(late, late);
+        bool is_long = late->frame_size > sizeof(connection->output);
+        if (!late->is_answered || (is_long && writer_size(output) > 0))
             continue;
-        writer_uint(output, (uint32_t)late->size, 2);
-        writer_bytes(output, late->bytes, late->size);
+        if (is_long) {
+            connection->sending = late;
+            connection->unsent = late->frame;
+            connection->unsent_size = late->frame_size;
+            return true;
+        }
+        if (writer_left(output) < late->frame_size)
+            break;
+        writer_bytes(output, late->frame, late->frame_size);
         forget(late);
     }
+    return false;
 }
 
 /* Answers the message at the start of `input` into `output`, which has the room. Where it can't,
@@ -141,151 +183,124 @@ static void put_late_answers(struct tcp_connection *connection, struct writer *o
 static enum progress answer_message(struct tcp_connection *connection, struct reader *input,
                                     struct writer *output)
 {
-    struct reader rest = *input;
-    size_t size = reader_uint(&rest, 2);
-    if (size > TCP_QUERY_MAX)
-        return PROGRESS_BROKEN;
+    struct reader rest = *input, message;
+    enum frame_status status = frame_take(&rest, &message);
+    if (status != FRAME_WHOLE)
+        return status == FRAME_INCOMPLETE ? PROGRESS_RECEIVES : PROGRESS_OVER;
+    if (connection->late_count == TCP_WAITING_MAX)
+        return PROGRESS_LOOKS_UP;
     struct resolver_request request = {
-        .bytes = reader_take(&rest, size),
-        .size = size,
+        .bytes = message.at,
+        .size = reader_left(&message),
         .client = connection->client,
         .now_s = clock_realtime_s(),
         .is_tcp = true,
         .may_wait = true,
     };
-    if (rest.failed)
-        return PROGRESS_STARVED;
-    if (connection->late_count == TCP_WAITING_MAX)
-        return PROGRESS_HELD_UP;
-    size_t answer_size = resolver_answer(connection->owner.resolver, &request, output->at + 2);
-    if (answer_size == RESOLVER_WAITS && answer_late(connection, &request)) {
+    uint8_t *answer = output->at + FRAME_LENGTH_BYTES;
+    bool is_padded = connection->is_tls && padding_is_wanted(message);
+    size_t size = resolver_answer(connection->owner.resolver, &request, answer);
+    if (size == RESOLVER_WAITS && answer_late(connection, &request, is_padded)) {
         *input = rest;
-        return PROGRESS_ANSWERED;
+        return PROGRESS_MADE;
     }
-    if (answer_size == RESOLVER_WAITS) {
+    if (size == RESOLVER_WAITS) {
         request.may_wait = false;
-        answer_size = resolver_answer(connection->owner.resolver, &request, output->at + 2);
+        size = resolver_answer(connection->owner.resolver, &request, answer);
     }
-    if (answer_size == 0)
-        return PROGRESS_BROKEN;
-    store_uint(output->at, (uint32_t)answer_size, 2);
-    (void)writer_reserve(output, 2 + answer_size); /* filled already */
+    if (size == 0)
+        return PROGRESS_OVER;
+    (void)writer_reserve(output, finish_frame(output->at, size, size + PADDING_ROOM, is_padded));
     *input = rest;
-    return PROGRESS_ANSWERED;
+    return PROGRESS_MADE;
 }
 
-/* Answers what has arrived while the output has room; ANSWERED: there may be more. */
+/* Makes answers ready to be sent, while the output has room: late ones first, then those to what
+ * has arrived. */
 static enum progress answer_messages(struct tcp_connection *connection)
 {
-    enum progress progress = PROGRESS_ANSWERED;
+    enum progress progress = PROGRESS_MADE;
     struct reader input = reader_over(connection->input, connection->input_size);
     struct writer output = writer_over(connection->output, sizeof(connection->output));
-    put_late_answers(connection, &output);
-    while (progress == PROGRESS_ANSWERED && writer_left(&output) >= 2 + RESOLVER_ANSWER_MAX)
+    if (put_late_answers(connection, &output))
+        return PROGRESS_MADE;
+    while (progress == PROGRESS_MADE && writer_left(&output) >= ANSWER_ROOM)
         progress = answer_message(connection, &input, &output);
-    connection->output_size = writer_size(&output);
+    connection->unsent = connection->output;
+    connection->unsent_size = writer_size(&output);
     connection->input_size = reader_left(&input);
     memmove(connection->input, input.at, connection->input_size);
-    return progress;
+    return connection->unsent_size > 0 ? PROGRESS_MADE : progress;
 }
-
-static void stop_reading(struct tcp_connection *connection)
-{
-    (void)uv_read_stop((uv_stream_t *)&connection->stream); /* never fails */
-    connection->is_reading = false;
-}
-
-static void on_written(uv_write_t *write, int status);
 
 /* Back-pressure: while a client does not read its answers, it is not read from. */
-static void send_output(struct tcp_connection *connection)
+static enum progress send_unsent(struct tcp_connection *connection)
 {
-    uv_stream_t *stream = (uv_stream_t *)&connection->stream;
-    uv_buf_t output = uv_buf_init((char *)connection->output, (unsigned)connection->output_size);
-    int sent = output.len > 0 ? uv_try_write(stream, &output, 1) : 0;
-    size_t done = sent > 0 ? (size_t)sent : 0;
-    if (sent < 0 && sent != UV_EAGAIN) {
-        tcp_connection_close(connection);
-    } else if (done < output.len) {
-        uv_buf_t rest = uv_buf_init(output.base + done, (unsigned)(output.len - done));
-        stop_reading(connection);
-        connection->is_writing = uv_write(&connection->write, stream, &rest, 1, on_written) == 0;
-        if (!connection->is_writing)
-            tcp_connection_close(connection);
-    } else if (done > 0) {
-        put_idle_off(connection);
-    }
+    size_t sent;
+    enum stream_status status =
+        server_stream_send(&connection->stream, connection->unsent, connection->unsent_size, &sent);
+    if (status == STREAM_WAITS)
+        return PROGRESS_SENDS;
+    if (status != STREAM_MOVED)
+        return PROGRESS_OVER;
+    connection->unsent += sent;
+    connection->unsent_size -= sent;
+    if (connection->unsent_size > 0)
+        return PROGRESS_MADE;
+    if (connection->sending != NULL)
+        forget(connection->sending);
+    connection->sending = NULL;
+    put_idle_off(connection);
+    return PROGRESS_MADE;
 }
 
-static void read_on(struct tcp_connection *connection);
+/* There always is room: the input holds the longest message, and whole ones are answered first. */
+static enum progress receive_more(struct tcp_connection *connection)
+{
+    size_t got;
+    if (connection->has_ended) /* it may have shut its sending side alone */
+        return connection->late_count > 0 ? PROGRESS_LOOKS_UP : PROGRESS_OVER;
+    switch (server_stream_receive(&connection->stream, connection->input + connection->input_size,
+                                  sizeof(connection->input) - connection->input_size, &got)) {
+    case STREAM_MOVED:
+        connection->input_size += got;
+        return PROGRESS_MADE;
+    case STREAM_WAITS:
+        return PROGRESS_RECEIVES;
+    case STREAM_ENDED:
+        connection->has_ended = true;
+        return PROGRESS_MADE;
+    case STREAM_FAILED:
+        break;
+    }
+    return PROGRESS_OVER;
+}
 
-/* Answers all that has arrived, unless the client lets its answers pile up, or too many wait for
- * look-ups. Not while it is written. */
+static enum progress step(struct tcp_connection *connection)
+{
+    if (connection->unsent_size > 0)
+        return send_unsent(connection);
+    enum progress progress = answer_messages(connection);
+    return progress == PROGRESS_RECEIVES ? receive_more(connection) : progress;
+}
+
+/* Does what can be done now, unless it is too much for one turn: then the rest follows in the next
+ * one, as the socket has room. Where nothing but look-ups can go on, their end calls this. */
 static void serve(struct tcp_connection *connection)
 {
-    enum progress progress;
-    do {
-        progress = answer_messages(connection);
-        send_output(connection);
-    } while (progress == PROGRESS_ANSWERED && !connection->is_writing && !is_closing(connection));
-    if (connection->is_writing || is_closing(connection))
-        return;
-    bool is_done = connection->has_ended && connection->late_count == 0;
-    if (progress == PROGRESS_BROKEN || is_done)
-        tcp_connection_close(connection);
-    else if (progress == PROGRESS_HELD_UP)
-        stop_reading(connection); /* nor does `input` get fuller */
-    else
-        read_on(connection);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
-{
-    (void)buffer;
-    struct tcp_connection *connection = stream->data;
-    if (size == UV_EOF && connection->late_count > 0) {
-        connection->has_ended = true; /* it may have shut its sending side alone */
-        stop_reading(connection);
-    } else if (size < 0) { /* its end included: all that came before it is answered by now */
-        tcp_connection_close(connection);
-    } else {
-        connection->input_size += (size_t)size;
-        serve(connection);
-    }
-}
-
-/* There always is room: the input holds the longest message, and whole ones are answered as they
- * come. */
-static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
-{
-    (void)suggested;
-    struct tcp_connection *connection = handle->data;
-    ret_buffer->base = (char *)connection->input + connection->input_size;
-    ret_buffer->len = sizeof(connection->input) - connection->input_size;
-}
-
-static void read_on(struct tcp_connection *connection)
-{
-    if (connection->is_reading || connection->has_ended)
-        return;
-    connection->is_reading =
-        uv_read_start((uv_stream_t *)&connection->stream, on_room_wanted, on_read) == 0;
-    if (!connection->is_reading)
+    enum progress progress = PROGRESS_MADE;
+    for (int i = 0; progress == PROGRESS_MADE && i < STEPS_A_TURN; i++)
+        progress = step(connection);
+    bool is_on = progress == PROGRESS_MADE;
+    if (progress == PROGRESS_OVER ||
+        !server_stream_await(&connection->stream, is_on || progress == PROGRESS_RECEIVES,
+                             is_on || progress == PROGRESS_SENDS))
         tcp_connection_close(connection);
 }
 
-static void on_written(uv_write_t *write, int status)
+static void on_ready(struct server_stream *stream)
 {
-    struct tcp_connection *connection = write->data;
-    if (is_closing(connection))
-        return;
-    connection->is_writing = false;
-    if (status < 0) {
-        tcp_connection_close(connection);
-        return;
-    }
-    put_idle_off(connection);
-    serve(connection);
+    serve(stream->poll.data);
 }
 
 struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
@@ -294,29 +309,30 @@ struct tcp_connection *tcp_connection_new(uv_loop_t *loop, int descriptor,
 {
     /* Not calloc: the buffers are most of it, and are written before they are read. */
     struct tcp_connection *connection = malloc(sizeof(*connection));
-    if (connection == NULL) {
+    if (connection == NULL ||
+        server_stream_init(&connection->stream, loop, descriptor, owner->tls) != 0) {
         close(descriptor);
+        free(connection);
         return NULL;
     }
-    connection->stream.data = connection->idle.data = connection->write.data = connection;
+    connection->stream.ready = on_ready;
+    connection->stream.poll.data = connection->idle.data = connection;
     connection->open_handles = 2;
-    connection->is_ending = false;
-    connection->is_reading = connection->is_writing = connection->has_ended = false;
-    LIST_INIT(&connection->late);
+    connection->is_ending = connection->has_ended = false;
+    connection->is_tls = owner->tls != NULL;
+    TAILQ_INIT(&connection->late);
     connection->late_count = 0;
     connection->client = *client;
     connection->owner = *owner;
+    connection->owner.tls = NULL; /* borrowed for this call */
     connection->previous = connection->next = NULL;
-    connection->input_size = connection->output_size = 0;
-    (void)uv_tcp_init(loop, &connection->stream); /* neither of these two can fail */
-    (void)uv_timer_init(loop, &connection->idle);
-    if (uv_tcp_open(&connection->stream, descriptor) != 0) {
-        close(descriptor);
-        tcp_connection_close(connection);
-        return connection;
-    }
-    (void)uv_tcp_nodelay(&connection->stream, 1); /* failure only costs latency */
+    connection->unsent = NULL;
+    connection->sending = NULL;
+    connection->unsent_size = connection->input_size = 0;
+    (void)uv_timer_init(loop, &connection->idle); /* can't fail */
+    socket_set_no_delay(descriptor);
     put_idle_off(connection);
-    read_on(connection);
+    if (!server_stream_await(&connection->stream, true, false))
+        tcp_connection_close(connection);
     return connection;
 }

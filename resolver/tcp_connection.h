@@ -1,7 +1,9 @@
-/* resolver/tcp_connection.h - one client's TCP connection: messages framed by two bytes of length
- * (RFC 1035 4.2.2). Belongs to tcp_server.c, which keeps the list that connections are in. */
+/* resolver/tcp_connection.h - one client's connection, over TCP or TLS: messages in frames.
+ * Belongs to tcp_server.c, which keeps the list that connections are in. */
 #pragma once
+#include "resolver/frame.h"
 #include "resolver/tcp_server.h"
+#include "tls/server_stream.h"
 
 #include <sys/queue.h>
 
@@ -12,25 +14,27 @@ struct tcp_connection_owner {
     void *context;
     /* Told once, when the handles are closed; the connection is freed right after. */
     void (*connection_closed)(void *context, struct tcp_connection *connection);
+    struct server_context *tls; /* for the handshake; NULL: plain TCP */
 };
 
 struct tcp_connection {
-    uv_tcp_t stream;
+    struct server_stream stream;
     uv_timer_t idle;
-    uv_write_t write;
     int open_handles;
-    bool is_reading;
-    bool is_writing; /* `output` is libuv's to read, and nothing is read from the client */
-    bool is_ending;  /* the server accepts no more: it is not idle for long */
-    bool has_ended;  /* the client sends no more, but gets the answers that wait */
-    LIST_HEAD(, late_answer) late; /* queries that wait for a look-up, or for room in `output` */
+    bool is_ending; /* the server accepts no more: it is not idle for long */
+    bool has_ended; /* the client sends no more, but gets the answers that wait */
+    bool is_tls;
+    TAILQ_HEAD(, late_answer) late; /* queries that wait for a look-up, or for room in `output` */
     unsigned late_count;
     struct endpoint client;
     struct tcp_connection_owner owner;
     struct tcp_connection *previous, *next; /* the owner's */
-    size_t input_size, output_size;
-    uint8_t input[2 + TCP_QUERY_MAX];
-    uint8_t output[TCP_UNSENT_ANSWERS_MAX * (2 + RESOLVER_ANSWER_MAX)];
+    const uint8_t *unsent; /* while there is any, nothing is answered nor received */
+    size_t unsent_size;
+    struct late_answer *sending; /* whose bytes `unsent` are; NULL: those of `output` */
+    size_t input_size;
+    uint8_t input[FRAME_LENGTH_BYTES + FRAME_QUERY_MAX];
+    uint8_t output[TCP_UNSENT_ANSWERS_MAX * (FRAME_LENGTH_BYTES + RESOLVER_ANSWER_MAX)];
 };
 
 /* Serves `descriptor`, the connection of `client`, and takes it over whatever the outcome. NULL

@@ -1,8 +1,9 @@
-/* resolver/tcp_server.c - the listening socket of DNS over TCP, and its connections. */
+/* resolver/tcp_server.c - the listening socket of DNS over TCP or TLS, and its connections. */
 #include "resolver/tcp_server.h"
 
 #include "net/socket.h"
 #include "resolver/tcp_connection.h"
+#include "tls/server_context.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct tcp_server {
     unsigned connection_count;
     struct tcp_connection *connections;
     struct resolver *resolver;
+    struct server_context_slot *tls; /* NULL: plain TCP */
 };
 
 static void release(struct tcp_server *server)
@@ -70,7 +72,12 @@ static bool client_has_room(const struct tcp_server *server, const struct endpoi
 static void start_connection(struct tcp_server *server, int descriptor,
                              const struct endpoint *client)
 {
-    struct tcp_connection_owner owner = { server->resolver, server, on_connection_closed };
+    struct tcp_connection_owner owner = {
+        .resolver = server->resolver,
+        .context = server,
+        .connection_closed = on_connection_closed,
+        .tls = server->tls != NULL ? server_context_slot_get(server->tls) : NULL,
+    };
     struct tcp_connection *connection =
         tcp_connection_new(server->listener.loop, descriptor, client, &owner);
     if (connection == NULL)
@@ -160,6 +167,11 @@ struct tcp_server *tcp_server_new(uv_loop_t *loop, int descriptor, struct resolv
     bound_kernel_buffers(descriptor);
     listen_on(server);
     return server;
+}
+
+void tcp_server_use_tls(struct tcp_server *server, struct server_context_slot *tls)
+{
+    server->tls = tls;
 }
 
 /* The handle must leave the loop while the descriptor still has its number. */

@@ -18,9 +18,14 @@ packages_for()
         ;;
     test)
         packages_for demo
-        echo chromium
-        command -v npm >/dev/null || echo nodejs npm
+        echo 'chromium|'
+        # Where this Node is too old for the browser tests, or has no npm, they are left out.
+        command -v node >/dev/null || echo 'nodejs|'
         echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-pytest-xdist python3-dnspython haproxy
+        # Resolvers of many hands. Tests use Node, Java and systemd-resolved too, but only where they are already: the
+        # first two are large, and the package of the third changes the machine's own resolv.conf.
+        echo knot-dnsutils ldnsutils musl-tools
+        command -v go >/dev/null || echo 'golang-go|'
         ;;
     fuzz)
         # The ending | says optional: some releases keep libFuzzer in clang itself and have no such package.

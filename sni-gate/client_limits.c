@@ -1,5 +1,6 @@
 /* sni-gate/client_limits.c - how many connections there are, in all and from each client. */
 #include "sni-gate/client_limits.h"
+#include "base/client_rate.h"
 #include "base/siphash.h"
 
 #include <stdatomic.h>
@@ -7,13 +8,12 @@
 
 enum { ROWS = 2, PLACES = 1 << 14 };
 
-/* Handshakes of one second: the second in the upper half, their number in the lower. */
 struct client_limits {
     uint32_t most;
     struct siphash_key key;
     _Atomic uint32_t connections;
     _Atomic uint32_t of_client[ROWS][PLACES];
-    _Atomic uint64_t handshakes[ROWS][PLACES];
+    struct client_rate *handshakes; /* owned */
 };
 
 /* A client's place in each row. */
@@ -28,11 +28,18 @@ struct client_limits *client_limits_new(uint32_t most)
         return NULL;
     limits->most = most;
     limits->key = siphash_key_random();
-    return limits;
+    limits->handshakes = client_rate_new();
+    if (limits->handshakes != NULL)
+        return limits;
+    free(limits);
+    return NULL;
 }
 
 void client_limits_free(struct client_limits *limits)
 {
+    if (limits == NULL)
+        return;
+    client_rate_free(limits->handshakes);
     free(limits);
 }
 
@@ -60,29 +67,12 @@ uint32_t client_limits_count(const struct client_limits *limits)
     return atomic_load_explicit(&limits->connections, memory_order_relaxed);
 }
 
-/* Counts one handshake at a place; returns those of this second before it. */
-static uint32_t count_handshake(_Atomic uint64_t *place, int64_t now_s)
-{
-    uint64_t second = (uint64_t)now_s << 32;
-    uint64_t seen = atomic_load_explicit(place, memory_order_relaxed), next;
-    do
-        next = seen >> 32 == second >> 32 ? seen + 1 : second + 1;
-    while (!atomic_compare_exchange_weak_explicit(place, &seen, next, memory_order_relaxed,
-                                                  memory_order_relaxed));
-    return (uint32_t)next - 1;
-}
-
-static bool is_too_fast(struct client_limits *limits, const struct places *places,
+static bool is_too_fast(struct client_limits *limits, const struct ip_address *client,
                         const struct limit_terms *terms)
 {
-    uint32_t least = UINT32_MAX;
-    if (terms->handshakes_per_client == 0)
-        return false;
-    for (int row = 0; row < ROWS; row++) {
-        uint32_t count = count_handshake(&limits->handshakes[row][places->at[row]], terms->now_s);
-        least = count < least ? count : least;
-    }
-    return least >= terms->handshakes_per_client;
+    return terms->handshakes_per_client > 0 &&
+           client_rate_count(limits->handshakes, client, terms->now_s) >=
+               terms->handshakes_per_client;
 }
 
 /* Each is counted first and then judged, so that two at once can't both take the last place. */
@@ -102,7 +92,7 @@ enum reason client_limits_enter(struct client_limits *limits, const struct ip_ad
 {
     struct places places = places_of(limits, client);
     uint32_t most = client_limits_most(limits, terms);
-    if (is_too_fast(limits, &places, terms))
+    if (is_too_fast(limits, client, terms))
         return REASON_TOO_MANY_HANDSHAKES;
     uint32_t all = atomic_fetch_add_explicit(&limits->connections, 1, memory_order_relaxed);
     uint32_t of_client = count_connection(limits, &places);

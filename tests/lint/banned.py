@@ -42,6 +42,7 @@ INSTEAD = {
     "setjmp": "a return value",
     "longjmp": "a return value",
 }
+CLIENTS = "tests/support/clients/"  # programs of the tests that look a name up as others do, and wait for it
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(INSTEAD) + r")\s*\(")
 
 
@@ -49,6 +50,8 @@ def findings_in(root):
     for path in c_files(root):
         code = without_comments_and_strings(read(root, path))
         for match in CALL.finditer(code):
+            if match.group(1) == "getaddrinfo" and path.startswith(CLIENTS):
+                continue
             line = code.count("\n", 0, match.start()) + 1
             yield f"{path}:{line}: {match.group(1)} is banned; use {INSTEAD[match.group(1)]}"
 

@@ -27,6 +27,8 @@ CASES = [
     ("a banned call", "banned", "base/a.c", "int x;\n    strcpy(a, b);\n", "base/a.c:2: strcpy is banned"),
     ("a banned name in a comment", "banned", "base/a.c", "/* never strcpy() */\n", ""),
     ("a banned name in a string", "banned", "base/a.c", 'puts("use sleep(1)");\n', ""),
+    ("a look-up that blocks", "banned", "app/a.c", "getaddrinfo(a, b, c, d);\n", "getaddrinfo is banned"),
+    ("a client's look-up", "banned", "tests/support/clients/a.c", "getaddrinfo(a, b, c, d);\n", ""),
     ("a longer name", "banned", "base/a.c", "my_strcpy(a, b); text_gets(c); a->system(1);\n", ""),
     ("a file of 600 lines", "size", "base/a.c", "\n" * 600, ""),
     ("a file of 601 lines", "size", "base/a.c", "\n" * 601, "601 lines"),

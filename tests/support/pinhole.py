@@ -17,14 +17,14 @@ TEXT_FIELD = re.compile(r" ([^ =]+)=(\"[^\"]*\"|\S*)")
 
 
 def read_ready_line(line):
-    """The one place that knows the wording: `pinhole: ready: dns A:P ..., tls A:P=P ..., status A:P, N rules from
-    FILE`. Returns the endpoints ((address, port)) of the resolver, of the gate and (one or none) of the status page,
-    and the number of rules."""
-    match = re.search(r"ready: dns (.*?), tls (.*?)(?:, status (\S+))?, (\d+) rules?", line)
+    """The one place that knows the wording: `pinhole: ready: dns A:P ..., dot A:P ..., tls A:P=P ..., status A:P, N rules
+    from FILE`. Returns the endpoints ((address, port)) of the resolver, of DNS over TLS, of the gate and (one or none)
+    of the status page, and the number of rules."""
+    match = re.search(r"ready: dns (.*?)(?:, dot (.*?))?, tls (.*?)(?:, status (\S+))?, (\d+) rules?", line)
     assert match, f"not a ready line: {line!r}"
-    dns, tls, status = ([(address.strip("[]"), int(port)) for address, port, _ in ENDPOINT.findall(part or "")]
-                        for part in match.group(1, 2, 3))
-    return dns, tls, status, int(match.group(4))
+    dns, dot, tls, status = ([(address.strip("[]"), int(port)) for address, port, _ in ENDPOINT.findall(part or "")]
+                             for part in match.group(1, 2, 3, 4))
+    return dns, dot, tls, status, int(match.group(5))
 
 
 def read_log_line(line):
@@ -116,7 +116,8 @@ class Pinhole:
         except BaseException:
             self.kill()
             raise
-        self.dns_endpoints, self.tls_endpoints, statuses, self.rule_count = read_ready_line(self.ready_line)
+        (self.dns_endpoints, self.dot_endpoints, self.tls_endpoints, statuses,
+         self.rule_count) = read_ready_line(self.ready_line)
         self.dns, self.gate = self.dns_endpoints[0], self.tls_endpoints[0]
         self.status = statuses[0] if statuses else None
 

@@ -16,7 +16,7 @@ CHECK_NAME = re.compile(r'^check\("([^"]+)"', re.MULTILINE)
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and shutil.which("node") and (MODULES / "node_modules").exists()),
-    reason="needs chromium, node and the packages of tests/browser: scripts/install_browser_tests.sh")
+    reason="needs chromium, and what scripts/install_browser_tests.sh installs")
 
 
 def node(script, *arguments, seconds):

@@ -1,16 +1,18 @@
 """What the resolver does with bytes: sizes, garbage, TCP streams, the address an answer comes from."""
+import contextlib
 import random
 import socket
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
 import pytest
 
-from support.dns_client import (ask, dig, ede_of, framed, is_allowed, question, read_framed, tcp_socket,
+from support.dns_client import (ask, dig, ede_of, framed, is_allowed, question, read_exactly, read_framed, tcp_socket,
                                 udp_socket)
 from support.policy import Policy
-from support.process import Deadline
+from support.process import Deadline, run
 
 pytestmark = pytest.mark.quick
 
@@ -153,6 +155,48 @@ def test_tcp_client_that_stops_writing_still_gets_its_answers(pinhole):
         for _ in range(3):
             assert read_framed(client).rcode() == dns.rcode.NOERROR
         assert client.recv(1) == b""
+
+
+def test_dig_asks_twice_over_one_connection(pinhole):
+    server = [f"@{pinhole.dns[0]}", "-p", str(pinhole.dns[1]), "+tcp", "+keepopen"]
+    done = run(["dig", *server, "api.example.com", *server, "other.org"])
+    assert "status: NOERROR" in done.stdout and "status: NXDOMAIN" in done.stdout
+    assert "Connection to" not in done.stdout, done.stdout
+
+
+def test_tcp_keepalive_is_told_to_those_who_ask(pinhole):
+    """RFC 7828 3.3.2; the time is in units of 100 ms."""
+    with tcp_socket(pinhole.dns) as client:
+        client.sendall(framed(question("api.example.com", use_edns=0,
+                                       options=[dns.edns.GenericOption(11, b"")]).to_wire()))
+        option, = [option for option in read_framed(client).options if option.otype == 11]
+        assert option.data == (100).to_bytes(2, "big")
+        client.sendall(framed(question("api.example.com", use_edns=0).to_wire()))
+        assert 11 not in [option.otype for option in read_framed(client).options]
+
+
+def test_tcp_length_and_message_come_in_one_segment(pinhole):
+    """RFC 7766 8"""
+    with tcp_socket(pinhole.dns) as client:
+        client.sendall(framed(question("api.example.com").to_wire()))
+        data = client.recv(65535)
+    assert len(data) == 2 + int.from_bytes(data[:2], "big")
+
+
+def test_tcp_client_that_does_not_read_is_not_read_from(pinhole):
+    """Then it reads, and has all its answers."""
+    query = framed(question("other.org").to_wire())
+    with tcp_socket(pinhole.dns) as client:
+        client.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < 50_000_000:
+                sent += client.send(query * 10)
+        assert sent < 50_000_000, "somebody keeps megabytes"
+        client.settimeout(Deadline(20).left())
+        for _ in range(sent // len(query)):
+            size = int.from_bytes(read_exactly(client, 2), "big")
+            assert read_exactly(client, size)[:2] == query[2:4]
 
 
 def test_tcp_garbage_harms_nobody_else(pinhole):

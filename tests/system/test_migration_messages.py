@@ -209,6 +209,10 @@ MISTAKES = [
     ("UPDATE setting SET value = -1 WHERE name = 'max_connections';", "a whole number from 0 to 10000000"),
     ("UPDATE setting SET value = '' WHERE name = 'max_connections_per_client';", "a whole number from 0 to 10000000"),
     ("UPDATE setting SET value = 10000001 WHERE name = 'max_handshakes_per_client';", "a whole number from 0 to 10000000"),
+    ("UPDATE setting SET value = 'many' WHERE name = 'max_queries_per_client';", "a whole number from 0 to 10000000"),
+    ("DELETE FROM setting WHERE name = 'max_queries_per_client';", "SET value = '0' WHERE name = 'max_queries_per_client'"),
+    ("UPDATE setting SET value = 'yes' WHERE name = 'forged_answer_error';", "type 'off' or 'on'"),
+    ("DELETE FROM setting WHERE name = 'forged_answer_error';", "SET value = 'off' WHERE name = 'forged_answer_error'"),
     ("UPDATE setting SET value = 'no' WHERE name = 'ech';", "type 'allow' or 'deny'"),
     ("UPDATE setting SET value = '10001' WHERE name = 'max_probes';", "a whole number from 0 to 10000"),
     ("UPDATE setting SET value = '-1' WHERE name = 'max_probes_per_client';", "a whole number from 0 to 10000"),
@@ -234,6 +238,15 @@ MISTAKES = [
     ("DELETE FROM setting WHERE name = 'deny_answer';", "SET value = 'nxdomain' WHERE name = 'deny_answer'"),
     ("DELETE FROM setting WHERE name = 'allowed_private_networks';",
      "SET value = '' WHERE name = 'allowed_private_networks'"),
+    ("UPDATE setting SET value = 'corp.example;svc' WHERE name = 'search_domains';", "with commas between"),
+    ("UPDATE setting SET value = 'corp.example svc.cluster.local' WHERE name = 'search_domains';", "with commas between"),
+    ("UPDATE setting SET value = 'corp.example.' WHERE name = 'search_domains';", "without a final dot"),
+    ("UPDATE setting SET value = 'corp.example,' WHERE name = 'search_domains';", "with commas between"),
+    ("UPDATE setting SET value = replace(hex(zeroblob(33)), '00', ',a') WHERE name = 'search_domains';",
+     "with commas between"),
+    ("UPDATE setting SET value = substr(replace(hex(zeroblob(33)), '00', ',a'), 2) WHERE name = 'search_domains';",
+     "type 32 at most"),
+    ("DELETE FROM setting WHERE name = 'search_domains';", "SET value = '' WHERE name = 'search_domains'"),
     ("INSERT INTO rule_status (rule_id, state) VALUES (1, 'fine');", "rule_status_state_is_known"),
 ]
 
@@ -257,14 +270,19 @@ def test_advice_on_settings_works(policy):
             assert shell(policy, advice + ";").returncode == 0, advice
     assert shell(policy, "SELECT name, value FROM setting ORDER BY name;").stdout.splitlines() == [
         "allowed_private_networks|", "answer_seconds|30", "answer_ttl|30", "certificate_warning_days|14", "cold_start|parallel",
-        "connect_seconds|10", "deny_answer|nxdomain", "ech|allow", "hello_seconds|10", "history_days|90", "history_rows|100000",
+        "connect_seconds|10", "deny_answer|nxdomain", "ech|allow", "forged_answer_error|off", "hello_seconds|10", "history_days|90", "history_rows|100000",
         "idle_seconds|3600", "max_connections|0", "max_connections_per_client|0", "max_handshakes_per_client|50000",
-        "max_probes|200", "max_probes_per_address|20", "max_probes_per_client|20", "negative_ttl|5", "resumption|allow"]
+        "max_probes|200", "max_probes_per_address|20", "max_probes_per_client|20", "max_queries_per_client|0", "negative_ttl|5", "resumption|allow", "search_domains|"]
 
 
 @pytest.mark.parametrize("networks", ["", "10.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.0.0.0/8, FD00::/8, 192.0.2.1"])
 def test_network_lists_are_taken(policy, networks):
     assert shell(policy, f"UPDATE setting SET value = '{networks}' WHERE name = 'allowed_private_networks';").stderr == ""
+
+
+@pytest.mark.parametrize("domains", ["", "cluster.local", "ns.svc.cluster.local,svc.cluster.local, corp.example"])
+def test_search_domains_are_taken(policy, domains):
+    assert shell(policy, f"UPDATE setting SET value = '{domains}' WHERE name = 'search_domains';").stderr == ""
 
 
 @pytest.mark.parametrize("statement, changes", [

@@ -17,13 +17,15 @@
     "CREATE TABLE setting (name, value);"                                                          \
     "CREATE TABLE gate_key (id, key);"                                                             \
     "INSERT INTO gate_key VALUES (1, '00112233445566778899aabbccddeeff');"                         \
+    "CREATE TABLE cookie_key (id, key, previous, rolled_at);"                                      \
+    "INSERT INTO cookie_key VALUES (1, '00112233445566778899aabbccddeeff', NULL, 0);"              \
     "CREATE TABLE rule_status (rule_id INTEGER PRIMARY KEY, state, hostname, reason);"             \
     "CREATE TABLE policy_change (sequence INTEGER PRIMARY KEY AUTOINCREMENT, \"table\", \"key\", " \
     "stamp);"                                                                                      \
     "INSERT INTO rule VALUES (1, 'good.example', 'allow', 1, NULL, NULL);"                         \
     "INSERT INTO rule VALUES (99, 'last.example', 'allow', 1, NULL, NULL);"                        \
     "INSERT INTO setting VALUES ('answer_ttl', '77');"                                             \
-    "PRAGMA user_version = 13;"
+    "PRAGMA user_version = 15;"
 
 /* Rules that spoil nothing but themselves. `denied` must not be allowed though **.example below
  * allows it. */
@@ -247,6 +249,44 @@ static void unreadable_gate_key_is_unknown(void **state)
     assert_int_equal(workspace_teardown(&workspace), 0);
 }
 
+/* There are no cookies then, or the key before counts for none. */
+static const struct cookie_row {
+    const char *name, *statements;
+    bool is_known;
+} cookie_rows[] = {
+    { "no cookie key", "DELETE FROM cookie_key", false },
+    { "a NULL for a cookie key", "UPDATE cookie_key SET key = NULL", false },
+    { "a cookie key too short", "UPDATE cookie_key SET key = '00'", false },
+    { "a cookie key in capitals", "UPDATE cookie_key SET key = upper(key)", false },
+    { "a cookie key with a NUL behind it", "UPDATE cookie_key SET key = key || char(0)", false },
+    { "a cookie key of two megabytes", "UPDATE cookie_key SET key = hex(zeroblob(1000000))",
+      false },
+    { "a cookie key before it that is none", "UPDATE cookie_key SET previous = 'x'", true },
+};
+
+static void unreadable_cookie_key_is_unknown(void **state)
+{
+    const struct cookie_row *row = *state;
+    void *workspace = NULL;
+    assert_int_equal(workspace_setup(&workspace), 0);
+    const char *path = ((struct workspace *)workspace)->path;
+    run_sql(path, FOREIGN);
+    run_sql(path, row->statements);
+    struct bench *bench = bench_new(path);
+    struct policy *policy = load(bench);
+    const struct setting_values *values = &bench->content.values;
+    assert_true(allows(policy, "good.example"));
+    assert_int_equal(values->settings.answer_ttl_s, 77);
+    assert_true(values->settings.gate_key.is_known);
+    assert_int_equal(values->settings.cookie_keys.is_known, row->is_known);
+    assert_false(values->settings.cookie_keys.has_previous);
+    assert_int_equal(values->unreadable_count, 1);
+    assert_string_equal(values->unreadable[0], "cookie_key");
+    policy_unref(policy);
+    bench_free(bench);
+    assert_int_equal(workspace_teardown(&workspace), 0);
+}
+
 static void changed_row_of_two_megabytes_is_not_in_force(void **state)
 {
     const struct workspace *workspace = *state;
@@ -309,6 +349,7 @@ int main(void)
     };
     TESTS_ADD_TABLE(&tests, hostile_rows, hostile_row_spoils_only_itself);
     TESTS_ADD_TABLE(&tests, key_rows, unreadable_gate_key_is_unknown);
+    TESTS_ADD_TABLE(&tests, cookie_rows, unreadable_cookie_key_is_unknown);
     TESTS_ADD_TABLE(&tests, fault_rows, foreign_file_is_a_fault);
     TESTS_ADD_TABLE(&tests, doubt_rows, doubtful_allow_admits_nothing);
     TESTS_ADD_TABLE(&tests, mode_rows, doubtful_mode_enforces);

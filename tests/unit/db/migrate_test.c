@@ -26,7 +26,7 @@ static void new_file_comes_to_this_version(void **state)
     assert_int_equal(
         ask(workspace->path, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"),
         1);
-    assert_int_equal(ask(workspace->path, "SELECT count(*) FROM setting"), 20);
+    assert_int_equal(ask(workspace->path, "SELECT count(*) FROM setting"), 23);
     assert_int_equal(
         ask(workspace->path, "SELECT count(*) FROM policy_change WHERE \"table\" = 'rule'"), 0);
 }

@@ -63,6 +63,22 @@ static void is_set_as_expected(void **state)
     assert_string_equal(buffer, row->settings);
 }
 
+static void resolver_settings(void **state)
+{
+    (void)state;
+    struct settings settings = settings_default();
+    assert_int_equal(settings.max_queries_per_client, 0);
+    assert_false(settings.has_forged_answer_error);
+    assert_int_equal(settings_set(&settings, "max_queries_per_client", "25"), SETTING_OK);
+    assert_int_equal(settings_set(&settings, "forged_answer_error", "on"), SETTING_OK);
+    assert_int_equal(settings.max_queries_per_client, 25);
+    assert_true(settings.has_forged_answer_error);
+    assert_int_equal(settings_set(&settings, "forged_answer_error", "yes"), SETTING_BAD_VALUE);
+    assert_true(settings.has_forged_answer_error);
+    assert_int_equal(settings_set(&settings, "forged_answer_error", "off"), SETTING_OK);
+    assert_false(settings.has_forged_answer_error);
+}
+
 static void a_new_list_replaces_the_old(void **state)
 {
     (void)state;
@@ -120,12 +136,46 @@ static void checks_are_set(void **state)
     assert_int_equal(settings.certificate_warning_days, 365);
 }
 
+static const struct domain_row {
+    const char *name, *value;
+    enum setting_status expected;
+    const char *domains;
+} domain_rows[] = {
+    { "no search domain", "", SETTING_OK, "" },
+    { "one search domain", "Corp.Example", SETTING_OK, "corp.example;" },
+    { "several", " svc.cluster.local ,cluster.local", SETTING_OK,
+      "svc.cluster.local;cluster.local;" },
+    { "one that is no name", "corp.example,a..b,c.example", SETTING_BAD_VALUE,
+      "corp.example;c.example;" },
+    { "a final dot", "corp.example.", SETTING_BAD_VALUE, "" },
+    { "an empty one", "corp.example,,c.example", SETTING_BAD_VALUE, "corp.example;c.example;" },
+    { "too many", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z,aa,ab,ac,ad,ae,af,ag",
+      SETTING_BAD_VALUE, "a;b;c;d;e;f;g;h;i;j;k;l;m;n;o;p;q;r;s;t;u;v;w;x;y;z;aa;ab;ac;ad;ae;af;" },
+};
+
+static void search_domains_are_read(void **state)
+{
+    const struct domain_row *row = *state;
+    struct settings settings = settings_default();
+    char buffer[1024];
+    struct text text = text_in(buffer, sizeof(buffer));
+    assert_int_equal(settings_set(&settings, "search_domains", "before.example"), SETTING_OK);
+    assert_int_equal(settings_set(&settings, "search_domains", row->value), row->expected);
+    for (uint32_t i = 0; i < settings.search_domain_count; i++) {
+        host_name_add_to(&settings.search_domain[i], &text);
+        text_add(&text, ";");
+    }
+    assert_string_equal(buffer, row->domains);
+}
+
 int main(void)
 {
     struct tests tests = { .count = 0 };
     TESTS_ADD_TABLE(&tests, rows, is_set_as_expected);
+    tests_add_row(&tests, "the resolver's settings", NULL, resolver_settings);
     tests_add_row(&tests, "a new list replaces the old", NULL, a_new_list_replaces_the_old);
     tests_add_row(&tests, "a network too many", NULL, a_network_too_many);
     tests_add_row(&tests, "how servers are checked", NULL, checks_are_set);
+    TESTS_ADD_TABLE(&tests, domain_rows, search_domains_are_read);
     return tests_run(&tests, "settings");
 }

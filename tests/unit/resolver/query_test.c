@@ -5,17 +5,21 @@
 #include "base/text.h"
 #include "dns_messages.h"
 
-#define HEADER(flags, counts) "\xbe\xef" flags counts
-#define RD                    "\x01\x00"
-#define ONE_QUESTION          "\0\1\0\0\0\0\0\0"
-#define AND_ONE_ADDITIONAL    "\0\1\0\0\0\0\0\1"
-#define AND_TWO_ADDITIONAL    "\0\1\0\0\0\0\0\2"
-#define NAME                  "\3aPi\7exAmple\0"
-#define A_IN                  "\0\1\0\1"
-#define QUESTION              NAME A_IN
-#define OPT(size, version)    "\0\0\x29" size "\0" version "\x80\0"
-#define PLAIN_OPT             OPT("\x10\0", "\0") "\0\0"
-#define TSIG                  "\1k\0\0\xfa\0\xff\0\0\0\0\0\3abc"
+#define HEADER(flags, counts)   "\xbe\xef" flags counts
+#define RD                      "\x01\x00"
+#define ONE_QUESTION            "\0\1\0\0\0\0\0\0"
+#define AND_ONE_ADDITIONAL      "\0\1\0\0\0\0\0\1"
+#define AND_TWO_ADDITIONAL      "\0\1\0\0\0\0\0\2"
+#define NAME                    "\3aPi\7exAmple\0"
+#define A_IN                    "\0\1\0\1"
+#define QUESTION                NAME A_IN
+#define OPT(size, version)      "\0\0\x29" size "\0" version "\x80\0"
+#define PLAIN_OPT               OPT("\x10\0", "\0") "\0\0"
+#define OPT_WITH(size, options) OPT("\x10\0", "\0") "\0" size options
+#define CLIENT_COOKIE           "\1\2\3\4\5\6\7\x08"
+#define SERVER_8                "AAAABBBB"
+#define COOKIE(size)            "\0\x0a\0" size
+#define TSIG                    "\1k\0\0\xfa\0\xff\0\0\0\0\0\3abc"
 
 /* What a row expects besides the status. */
 enum {
@@ -25,6 +29,8 @@ enum {
     KEEPALIVE = 8,
     RECURSION = 16,
     CHECKING_DISABLED = 32,
+    COOKIE_READ = 64,
+    NSID = 128,
 };
 
 static const struct row {
@@ -48,7 +54,7 @@ static const struct row {
       QUESTION_READ | EDNS | DNSSEC | RECURSION, 512 },
     { "unknown options are passed over",
       BYTES(HEADER(RD, AND_ONE_ADDITIONAL)
-                QUESTION OPT("\x10\0", "\0") "\0\x09\0\x0a\0\1x\0\x0c\0\0"),
+                QUESTION OPT("\x10\0", "\0") "\0\x09\xfd\xe9\0\1x\0\x0c\0\0"),
       QUERY_OK, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
     { "keepalive wanted",
       BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT("\x10\0", "\0") "\0\4\0\x0b\0\0"), QUERY_OK,
@@ -56,6 +62,62 @@ static const struct row {
     { "keepalive with a timeout",
       BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT("\x10\0", "\0") "\0\6\0\x0b\0\2\0\1"),
       QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
+    { "a client's cookie",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT_WITH("\x0c", COOKIE("\x08") CLIENT_COOKIE)),
+      QUERY_OK, QUESTION_READ | EDNS | DNSSEC | RECURSION | COOKIE_READ, 4096 },
+    { "a cookie with a server's part of 8",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL)
+                QUESTION OPT_WITH("\x14", COOKIE("\x10") CLIENT_COOKIE SERVER_8)),
+      QUERY_OK, QUESTION_READ | EDNS | DNSSEC | RECURSION | COOKIE_READ, 4096 },
+    { "a cookie with a server's part of 32",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT_WITH(
+          "\x2c", COOKIE("\x28") CLIENT_COOKIE SERVER_8 SERVER_8 SERVER_8 SERVER_8)),
+      QUERY_OK, QUESTION_READ | EDNS | DNSSEC | RECURSION | COOKIE_READ, 4096 },
+    { "a cookie without bytes",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT_WITH("\x04", COOKIE("\0"))),
+      QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
+    { "a client's cookie of 7",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT_WITH("\x0b", COOKIE("\x07") "1234567")),
+      QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
+    { "a server's part of 1",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL)
+                QUESTION OPT_WITH("\x0d", COOKIE("\x09") CLIENT_COOKIE "A")),
+      QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
+    { "a server's part of 7",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL)
+                QUESTION OPT_WITH("\x13", COOKIE("\x0f") CLIENT_COOKIE "AAAABBB")),
+      QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
+    { "a server's part of 33",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT_WITH(
+          "\x2d", COOKIE("\x29") CLIENT_COOKIE SERVER_8 SERVER_8 SERVER_8 SERVER_8 "A")),
+      QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
+    { "of two cookies the first counts, whatever the second is",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL)
+                QUESTION OPT_WITH("\x11", COOKIE("\x08") CLIENT_COOKIE COOKIE("\1") "A")),
+      QUERY_OK, QUESTION_READ | EDNS | DNSSEC | RECURSION | COOKIE_READ, 4096 },
+    { "NSID wanted", BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT_WITH("\x04", "\0\3\0\0")),
+      QUERY_OK, QUESTION_READ | EDNS | DNSSEC | RECURSION | NSID, 4096 },
+    { "NSID wanted, with bytes that mean nothing",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT_WITH("\x05", "\0\3\0\1x")), QUERY_OK,
+      QUESTION_READ | EDNS | DNSSEC | RECURSION | NSID, 4096 },
+    { "no question but a cookie",
+      BYTES(HEADER(RD, "\0\0\0\0\0\0\0\1") OPT_WITH("\x0c", COOKIE("\x08") CLIENT_COOKIE)),
+      QUERY_COOKIE_ALONE, EDNS | DNSSEC | RECURSION | COOKIE_READ, 4096 },
+    { "no question, and an OPT record without a cookie",
+      BYTES(HEADER(RD, "\0\0\0\0\0\0\0\1") PLAIN_OPT), QUERY_FORMAT_ERROR,
+      EDNS | DNSSEC | RECURSION, 4096 },
+    { "the OPT record before another",
+      BYTES(HEADER(RD, AND_TWO_ADDITIONAL) QUESTION PLAIN_OPT
+            "\1a\xc0\x0c\0\1\0\1\0\0\0\0\0\4abcd"),
+      QUERY_OK, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
+    { "an OPT record among the authorities",
+      BYTES(HEADER(RD, "\0\1\0\0\0\1\0\0") NAME "\0\xfb\0\1" PLAIN_OPT), QUERY_FORMAT_ERROR,
+      QUESTION_READ | RECURSION, 512 },
+    { "every other bit of the header is passed over",
+      BYTES(HEADER("\7\xef", ONE_QUESTION) QUESTION), QUERY_OK, QUESTION_READ | RECURSION, 512 },
+    { "an OPT record that is cut",
+      BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT("\x10\0", "\0") "\0\4\0\x0a"),
+      QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | RECURSION, 512 },
     { "an option longer than its record",
       BYTES(HEADER(RD, AND_ONE_ADDITIONAL) QUESTION OPT("\x10\0", "\0") "\0\4\0\x0a\0\1"),
       QUERY_FORMAT_ERROR, QUESTION_READ | EDNS | DNSSEC | RECURSION, 4096 },
@@ -100,9 +162,13 @@ static const struct row {
       RECURSION, 512 },
     { "another opcode, whatever follows", BYTES(HEADER("\x29\0", "\0\7\0\7\0\7\0\7") "\xff"),
       QUERY_NOT_IMPLEMENTED, RECURSION, 512 },
-    { "class CHAOS", BYTES(HEADER(RD, ONE_QUESTION) NAME "\0\x10\0\3"), QUERY_REFUSED,
+    { "class CHAOS", BYTES(HEADER(RD, ONE_QUESTION) NAME "\0\x10\0\3"), QUERY_IDENTITY,
       QUESTION_READ | RECURSION, 512 },
     { "class ANY", BYTES(HEADER(RD, ONE_QUESTION) NAME "\0\1\0\xff"), QUERY_REFUSED,
+      QUESTION_READ | RECURSION, 512 },
+    { "class NONE", BYTES(HEADER(RD, ONE_QUESTION) NAME "\0\1\0\xfe"), QUERY_REFUSED,
+      QUESTION_READ | RECURSION, 512 },
+    { "class 0", BYTES(HEADER(RD, ONE_QUESTION) NAME "\0\1\0\0"), QUERY_REFUSED,
       QUESTION_READ | RECURSION, 512 },
     { "AXFR", BYTES(HEADER(RD, ONE_QUESTION) NAME "\0\xfc\0\1"), QUERY_REFUSED,
       QUESTION_READ | RECURSION, 512 },
@@ -122,6 +188,7 @@ static const struct row {
 static unsigned marks_of(const struct query *query)
 {
     return (query->question != NULL ? QUESTION_READ : 0u) | (query->has_edns ? EDNS : 0u) |
+           (query->cookie.is_present ? COOKIE_READ : 0u) | (query->wants_nsid ? NSID : 0u) |
            (query->is_dnssec_ok ? DNSSEC : 0u) | (query->wants_keepalive ? KEEPALIVE : 0u) |
            (query->is_recursion_desired ? RECURSION : 0u) |
            (query->is_checking_disabled ? CHECKING_DISABLED : 0u);

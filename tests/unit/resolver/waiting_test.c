@@ -5,6 +5,7 @@
 #include "dns_messages.h"
 #include "loop_sockets.h"
 #include "policy/policy_feed.h"
+#include "resolver/frame.h"
 #include "resolver/tcp_server.h"
 #include "resolver/udp_server.h"
 
@@ -86,6 +87,8 @@ static int fixture_init(void **state)
     assert_int_equal(uv_loop_init(&fixture.loop), 0);
     int udp = bound_socket(SOCK_DGRAM, "127.0.0.1:0"),
         tcp = bound_socket(SOCK_STREAM, "127.0.0.1:0");
+    /* Connections inherit it: so little is easily more than the kernel takes. */
+    assert_int_equal(setsockopt(tcp, SOL_SOCKET, SO_SNDBUF, &(int){ 8192 }, sizeof(int)), 0);
     fixture.udp_port = socket_endpoint(udp).port;
     fixture.tcp_port = socket_endpoint(tcp).port;
     fixture.udp = udp_server_new(&fixture.loop, udp, &fixture.test.resolver, &error);
@@ -353,6 +356,100 @@ static void client_that_stops_writing_still_gets_its_answer(void **state)
     close(client);
 }
 
+static void find_timer(uv_handle_t *handle, void *found)
+{
+    if (uv_handle_get_type(handle) == UV_TIMER && uv_is_active(handle))
+        *(uv_timer_t **)found = (uv_timer_t *)handle;
+}
+
+/* RFC 7766 6.2.3: a connection whose query waits is not idle; one whose client has its answer is.
+ */
+static void connection_that_waits_is_not_idle(void **state)
+{
+    struct fixture *fixture = *state;
+    uv_timer_t *idle = NULL;
+    uint8_t byte;
+    int client = tcp_client(fixture);
+    ask_tcp(client, "other.example", 1);
+    await_waiting(fixture, 1);
+    uv_walk(&fixture->loop, find_timer, &idle);
+    assert_non_null(idle);
+    assert_int_equal(uv_timer_start(idle, idle->timer_cb, 0, 0), 0); /* the time is over */
+    uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    assert_int_equal(fixture->cancelled_count, 0);
+    assert_true(uv_timer_get_due_in(idle) > 0);
+    end_lookup(fixture, 0, NAME_WITH_ADDRESS);
+    assert_int_equal(await_tcp(fixture, client, 0), 1);
+    assert_int_equal(uv_timer_start(idle, idle->timer_cb, 0, 0), 0);
+    assert_int_equal(await_bytes(&fixture->loop, client, &byte, 1), 0); /* the end */
+    close(client);
+}
+
+/* Gives an answer of its own making to the query that waits at `at`: its id and length in it. */
+static void answer_with(struct fixture *fixture, size_t at, size_t size)
+{
+    static uint8_t answer[FRAME_ANSWER_MAX];
+    struct resolver_waiting *waiting = fixture->waiting[at];
+    assert_non_null(waiting);
+    memset(answer, (int)(waiting->query.id & 0xff), size);
+    fixture->waiting[at] = NULL;
+    waiting->lookup = NULL;
+    waiting->resolver->waiting_count--;
+    waiting->on_answered(waiting, answer, size);
+}
+
+/* Answers of any length that a frame can have, the small ones among the long ones; the client reads
+ * when all are known, so that most of them wait. */
+static void long_answers_arrive_whole(void **state)
+{
+    static const size_t sizes[] = { 40, FRAME_ANSWER_MAX, 500,  30000,
+                                    12, FRAME_ANSWER_MAX, 8223, 8222 };
+    struct fixture *fixture = *state;
+    bool seen[COUNT(sizes)] = { false };
+    uint8_t bytes[2], expected[4096], more[4096];
+    int client = tcp_client(fixture);
+    for (uint16_t id = 0; id < COUNT(sizes); id++)
+        ask_tcp(client, "other.example", id);
+    await_waiting(fixture, COUNT(sizes));
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        answer_with(fixture, i, sizes[i]);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        assert_int_equal(await_bytes(&fixture->loop, client, bytes, 1), 1);
+        assert_int_equal(await_bytes(&fixture->loop, client, bytes + 1, 1), 1);
+        size_t size = (size_t)(bytes[0] << 8 | bytes[1]), id = SIZE_MAX;
+        for (size_t got = 0; got < size;) {
+            size_t room = size - got < sizeof(more) ? size - got : sizeof(more);
+            ssize_t part = await_bytes(&fixture->loop, client, more, room);
+            assert_true(part > 0);
+            id = got == 0 ? more[0] : id;
+            memset(expected, (int)id, (size_t)part);
+            assert_memory_equal(more, expected, (size_t)part);
+            got += (size_t)part;
+        }
+        assert_true(id < COUNT(sizes) && !seen[id] && sizes[id] == size);
+        seen[id] = true;
+    }
+    ask_tcp(client, "api.example.com", 99); /* and it goes on */
+    assert_int_equal(await_tcp(fixture, client, 0), 99);
+    close(client);
+}
+
+/* What is being sent then, and what waits behind it, is given back. */
+static void server_ends_while_a_long_answer_is_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    int client = tcp_client(fixture);
+    for (uint16_t id = 0; id < TCP_WAITING_MAX; id++)
+        ask_tcp(client, "other.example", id);
+    await_waiting(fixture, TCP_WAITING_MAX);
+    for (size_t i = 0; i + 1 < TCP_WAITING_MAX; i++)
+        answer_with(fixture, i, FRAME_ANSWER_MAX);
+    tcp_server_free(fixture->tcp);
+    fixture->tcp = NULL;
+    assert_int_equal(fixture->cancelled_count, 1);
+    close(client);
+}
+
 static void client_that_resets_is_forgotten(void **state)
 {
     struct fixture *fixture = *state;
@@ -406,6 +503,34 @@ static void servers_end_while_queries_wait(void **state)
 }
 
 #define ONE(test) cmocka_unit_test_setup_teardown(test, fixture_init, fixture_release)
+/* The first is more than the kernel takes, so the others are ready while it is being written; then
+ * they go out without another event. */
+static void large_late_answers_all_arrive(void **state)
+{
+    enum { FIRST = 65000, OTHERS = 1000, TOTAL = 2 + FIRST + (TCP_WAITING_MAX - 1) * (2 + OTHERS) };
+    struct fixture *fixture = *state;
+    static uint8_t large[FIRST], got[TOTAL];
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, sizeof(int)), 0);
+    connect_socket(client, "127.0.0.1", fixture->tcp_port);
+    for (uint16_t i = 0; i < TCP_WAITING_MAX; i++)
+        ask_tcp(client, "other.example", i);
+    await_waiting(fixture, TCP_WAITING_MAX);
+    for (size_t i = 0; i < TCP_WAITING_MAX; i++) {
+        struct resolver_waiting *waiting = fixture->waiting[i];
+        fixture->waiting[i] = NULL;
+        waiting->resolver->waiting_count--;
+        waiting->on_answered(waiting, large, i == 0 ? FIRST : OTHERS);
+    }
+    for (size_t size = 0; size < TOTAL;) {
+        ssize_t more = await_bytes(&fixture->loop, client, got + size, TOTAL - size);
+        assert_true(more > 0);
+        size += (size_t)more;
+    }
+    assert_memory_equal(got, "\xfd\xe8", 2); /* 65000 */
+    close(client);
+}
+
 static const struct CMUnitTest others[] = {
     ONE(allowed_name_does_not_wait),
     ONE(decides_anew_when_the_lookup_ends),
@@ -414,9 +539,13 @@ static const struct CMUnitTest others[] = {
     ONE(the_others_of_a_connection_do_not_wait),
     ONE(a_connection_waits_for_a_bounded_number),
     ONE(client_that_stops_writing_still_gets_its_answer),
+    ONE(connection_that_waits_is_not_idle),
+    ONE(long_answers_arrive_whole),
+    ONE(server_ends_while_a_long_answer_is_sent),
     ONE(client_that_resets_is_forgotten),
     ONE(client_that_closes_before_its_answer),
     ONE(servers_end_while_queries_wait),
+    cmocka_unit_test_setup_teardown(large_late_answers_all_arrive, fixture_init, fixture_release),
 };
 
 int main(void)

@@ -1,0 +1,208 @@
+"""Resolvers that people use, with a pod's resolv.conf: each finds what is allowed, and takes a denial for an answer."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from support.authority import Authority
+from support.dns_client import dig
+from support.isolation import with_file_over
+from support.process import PINHOLE, eventually, run, spawn, stop
+from support.tap import Tap
+
+pytestmark = pytest.mark.isolated
+
+GATE = "192.0.2.77"
+CLUSTER_ADDRESS = "10.96.0.1"
+SERVER = ("127.0.0.10", 53)
+SEARCHES = ["ns.svc.cluster.local", "svc.cluster.local", "cluster.local"]
+RESOLV_CONF = f"nameserver {SERVER[0]}\nsearch {' '.join(SEARCHES)}\noptions ndots:5\n"
+SOURCES = pathlib.Path(__file__).parents[1] / "support/clients"
+HAS_INTERNAL_ZONES = "--internal-zone" in run([PINHOLE, "--help"]).stdout
+
+NODE_LOOKUP = "require('dns').lookup(process.argv[1], {all: true}, (error, found) => " \
+              "{ if (error) throw error; found.forEach(one => console.log(one.address)) })"
+NODE_RESOLVE = "require('dns').resolve4(process.argv[1], (error, found) => " \
+               "{ if (error) throw error; found.forEach(one => console.log(one)) })"
+DNSPYTHON = "import dns.resolver, sys\n" \
+            "for record in dns.resolver.resolve(sys.argv[1], search=True): print(record)"
+GETADDRINFO = "import socket, sys\n" \
+              "for found in socket.getaddrinfo(sys.argv[1], 443, proto=socket.IPPROTO_TCP): print(found[4][0])"
+
+# Client: its command, before the name. A word in braces is a program that `programs` builds.
+CLIENTS = {
+    "dig": ["dig", "+search", "+short"],
+    "kdig": ["kdig", "+short"],
+    "drill": ["drill"],
+    "delv": ["delv", "-i", "+short"],
+    "dnspython": [sys.executable, "-c", DNSPYTHON],
+    "glibc": ["getent", "ahosts"],
+    "python": [sys.executable, "-c", GETADDRINFO],
+    "musl": ["{musl}"],
+    "c-ares": ["{c-ares}"],
+    "node": ["node", "-e", NODE_LOOKUP],
+    "node-c-ares": ["node", "-e", NODE_RESOLVE],
+    "java": ["java", SOURCES / "Lookup.java"],
+    "go": ["{go}"],
+}
+# These have the search list of resolv.conf.
+SEARCHING = ["dig", "dnspython", "glibc", "python", "musl", "c-ares", "node", "java", "go"]
+
+# Program: how it is made; OUTPUT is where.
+OUTPUT = "OUTPUT"
+PROGRAMS = {
+    "musl": ["musl-gcc", "-static", "-o", OUTPUT, SOURCES / "getaddrinfo.c"],
+    "c-ares": ["cc", "-o", OUTPUT, SOURCES / "c_ares.c", "-lcares"],
+    "go": ["go", "build", "-o", OUTPUT, SOURCES / "lookup.go"],
+}
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """Builds a program when it is first wanted."""
+    directory = tmp_path_factory.mktemp("programs")
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOCACHE": str(directory / "cache"), "GOFLAGS": "-mod=mod"}
+
+    def build(name):
+        path = directory / name
+        if not path.exists():
+            if shutil.which(PROGRAMS[name][0]) is None:
+                pytest.skip(f"{PROGRAMS[name][0]} is not installed")
+            done = run([path if word == OUTPUT else word for word in PROGRAMS[name]], seconds=120, env=environment)
+            assert done.returncode == 0, done.stderr
+        return path
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The cluster's own DNS."""
+    server = Authority("127.0.0.4")
+    server.zone["kubernetes.default.svc.cluster.local"] = [CLUSTER_ADDRESS]
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def pinhole(launch, make_policy, authority, cluster):
+    arguments = ["--gate-address", GATE]
+    if HAS_INTERNAL_ZONES:
+        arguments += ["--internal-zone", f"cluster.local={cluster.endpoint}"]
+    return launch(make_policy(["api.example.com"]), authority.endpoint, dns=[f"{SERVER[0]}:{SERVER[1]}"],
+                  arguments=arguments)
+
+
+@pytest.fixture
+def tap(pinhole):
+    tap = Tap(pinhole.dns)
+    yield tap
+    tap.close()
+
+
+class Pod:
+    """Where clients find a pod's resolv.conf, and a name service that has nothing but DNS."""
+
+    def __init__(self, directory, programs):
+        self._programs, self._mounts = programs, []
+        files = {"/etc/resolv.conf": RESOLV_CONF, "/etc/nsswitch.conf": "hosts: files dns\n"}
+        for number, (over, content) in enumerate(files.items()):
+            source = directory / f"file{number}"
+            source.write_text(content)
+            self._mounts += with_file_over(over, source)
+
+    def look_up(self, client, name):
+        """Runs a client; returns what it printed on standard output, and how long it took."""
+        first, *rest = CLIENTS[client]
+        command = self._programs(first.strip("{}")) if first.startswith("{") else shutil.which(first)
+        if command is None:
+            pytest.skip(f"{first} is not installed")
+        begun = time.monotonic()
+        done = run([*self._mounts, command, *rest, name], seconds=50)
+        print(f"{client} {name}: {time.monotonic() - begun:.3f} s, status {done.returncode}: "
+              f"{' '.join((done.stdout + done.stderr).split())[:200]}")
+        return done.stdout
+
+
+@pytest.fixture
+def pod(tmp_path, programs):
+    return Pod(tmp_path, programs)
+
+
+def candidates(client, name):
+    """The names that a client may ask for on behalf of `name`."""
+    searched = [f"{name}.{suffix}." for suffix in SEARCHES] if client in SEARCHING else []
+    return {f"{name}.", *searched}
+
+
+def assert_asks_each_once(client, name, queries):
+    """Whoever waits in vain asks again: a question that comes once was answered to the client's satisfaction."""
+    assert queries, "nothing was asked"
+    assert {asked for asked, _ in queries} <= candidates(client, name), queries
+    assert max(Counter(queries).values()) == 1, queries
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_allowed_name_is_found(pod, tap, client):
+    assert GATE in pod.look_up(client, "api.example.com")
+    assert_asks_each_once(client, "api.example.com", tap.queries())
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_denied_name_fails_fast(pod, tap, client):
+    assert GATE not in pod.look_up(client, "other.example.org")
+    assert_asks_each_once(client, "other.example.org", tap.queries())
+
+
+@pytest.mark.skipif(not HAS_INTERNAL_ZONES, reason="this program has no internal zones")
+@pytest.mark.parametrize("client", SEARCHING)
+@pytest.mark.parametrize("name", ["kubernetes.default", "kubernetes.default.svc.cluster.local"])
+def test_name_in_the_cluster_is_found(pod, tap, client, name):
+    assert CLUSTER_ADDRESS in pod.look_up(client, name)
+    assert max(Counter(tap.queries()).values()) == 1
+
+
+RESOLVED = pathlib.Path(os.environ.get("SYSTEMD_RESOLVED", "/lib/systemd/systemd-resolved"))
+STUB = ("127.0.0.53", 53)
+RESOLVED_CONF = f"[Resolve]\nDNS={SERVER[0]}\nDomains={' '.join(SEARCHES)}\nLLMNR=no\nMulticastDNS=no\nDNSSEC=no\nCache=no\n"
+# It wants a user of its own, places to write to, and a link that is not loopback.
+START_RESOLVED = """set -e
+mount -t tmpfs none /run
+mount -t tmpfs none /etc/systemd
+mkdir -p /run/systemd/resolve /run/systemd/netif/links
+cp "$1" /etc/systemd/resolved.conf
+(cat /etc/passwd; echo systemd-resolve:x:0:0::/:/bin/false) > /run/passwd
+mount --bind /run/passwd /etc/passwd
+exec "$2"
+"""
+
+
+@pytest.fixture
+def stub(pinhole, tmp_path):
+    """systemd-resolved, which asks Pinhole."""
+    if not RESOLVED.exists():
+        pytest.skip("systemd-resolved is not installed")
+    configuration = tmp_path / "resolved.conf"
+    configuration.write_text(RESOLVED_CONF)
+    for words in ("add pod0 type veth peer name pod1", "set pod0 up", "set pod1 up"):
+        assert run(["ip", "link", *words.split()]).returncode == 0
+    assert run(["ip", "addr", "add", "10.99.0.2/24", "dev", "pod0"]).returncode == 0
+    process = spawn(["unshare", "-m", "sh", "-c", START_RESOLVED, "sh", configuration, RESOLVED],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: f"{STUB[0]}%lo:{STUB[1]}" in run(["ss", "-lnuH"]).stdout, 10, "systemd-resolved listens")
+    yield STUB
+    stop(process)
+    assert run(["ip", "link", "del", "pod0"]).returncode == 0
+
+
+def test_stub_of_systemd_resolved(stub, tap):
+    """After NXDOMAIN it asks once more without EDNS, whoever the server is ("DVE-2018-0001 mitigation")."""
+    assert dig(stub, "api.example.com").addresses() == [GATE]
+    assert tap.queries() == [("api.example.com.", "A")]
+    assert dig(stub, "other.example.org").status == "NXDOMAIN"
+    assert tap.queries() in ([("other.example.org.", "A")], [("other.example.org.", "A")] * 2)
