@@ -118,8 +118,9 @@ static bool start_workers(struct server *server, struct fault *fault)
 static bool start_status(struct server *server, struct fault *fault)
 {
     struct status_gatherer_parts parts = { .options = &server->options,
-                                           .feed = policy_thread_feed(server->policy),
-                                           .record = policy_thread_record(server->policy),
+                                           .policy = server->policy,
+                                           .log = server->log,
+                                           .board = server->certificates.board,
                                            .is_ready = &server->is_ready,
                                            .workers = server->worker,
                                            .worker_count = server->worker_count };

@@ -8,3 +8,4 @@ int command_init(const struct options *options, struct fault *fault);
 int command_check(const struct options *options, struct fault *fault);
 int command_explain(const struct options *options, struct fault *fault);
 int command_pin(const struct options *options, struct fault *fault);
+int command_top(const struct options *options, struct fault *fault);

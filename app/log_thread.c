@@ -173,6 +173,14 @@ struct log_ring *log_thread_ring(struct log_thread *log, uint32_t index)
     return &log->rings[index];
 }
 
+uint64_t log_thread_dropped(const struct log_thread *log)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < log->ring_count; i++)
+        count += atomic_load_explicit(&log->rings[i].dropped, memory_order_relaxed);
+    return count;
+}
+
 void log_thread_wake(struct log_thread *log)
 {
     uint64_t one = 1;

@@ -14,6 +14,9 @@ struct log_thread *log_thread_start(uint32_t ring_count, enum log_format format,
 /* The ring of one logging thread; the log thread's own memory. */
 struct log_ring *log_thread_ring(struct log_thread *log, uint32_t index);
 
+/* Lines that full rings have dropped so far. Any thread. */
+uint64_t log_thread_dropped(const struct log_thread *log);
+
 /* Any thread, after publishing to its ring: costs a system call only when the log thread sleeps. */
 void log_thread_wake(struct log_thread *log);
 

@@ -23,6 +23,8 @@ static const struct {
       "say what happens to a name, step by step: pinhole explain NAME[:PORT]" },
     { "pin", COMMAND_PIN, command_pin,
       "show a server's certificates and the SQL that pins them: pinhole pin NAME[:PORT]" },
+    { "top", COMMAND_TOP, command_top,
+      "show what a running pinhole does, once a second: what the status page has" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -34,11 +34,12 @@ bool observer_init(struct observer *observer, const struct observer_parts *parts
                                    .denials = denial_table_new(OBSERVER_DENIALS_MAX),
                                    .lookup_port = choose_lookup_port(&parts->ports) };
     event_log_init(&observer->log, parts->log, parts->ring);
-    return observer->denials != NULL;
+    return activity_init(&observer->activity) && observer->denials != NULL;
 }
 
 void observer_release(struct observer *observer)
 {
+    activity_release(&observer->activity);
     denial_table_free(observer->denials);
     observer->denials = NULL;
 }
@@ -145,9 +146,22 @@ void observer_query_denied(void *context, const struct resolver_event *event)
     struct asked asked = { event->policy, &event->client.address, event->name,
                            observer->lookup_port };
     event_log_query_denied(&observer->log, event);
+    activity_query_denied(&observer->activity, event);
     /* Who asks for other types does not want to connect, and no rule would give an answer. */
     if (event->type == DNS_TYPE_A || event->type == DNS_TYPE_AAAA)
         observe(observer, &asked, &event->verdict);
+}
+
+void observer_rule_decided(void *context, int64_t rule_id, int64_t now_s)
+{
+    struct observer *observer = context;
+    activity_rule_decided(&observer->activity, rule_id, now_s);
+}
+
+void observer_connection_opened(void *context, const struct gate_event *event)
+{
+    struct observer *observer = context;
+    activity_connection_opened(&observer->activity, event);
 }
 
 void observer_connection_ended(void *context, const struct gate_event *event)
@@ -155,6 +169,7 @@ void observer_connection_ended(void *context, const struct gate_event *event)
     struct observer *observer = context;
     struct asked asked = { event->policy, &event->client.address, event->name, event->port };
     event_log_connection_ended(&observer->log, event);
+    activity_connection_ended(&observer->activity, event);
     observe(observer, &asked, &event->verdict);
 }
 
@@ -164,6 +179,7 @@ void observer_certificate_checked(void *context, const struct certificate_event 
     const struct settings *settings = policy_settings(policy_view_get(observer->view));
     certificate_log_checked(&observer->log, event, settings->certificate_warning_days,
                             &observer->expiries);
+    activity_certificate_checked(&observer->activity, event);
     if (event->reason == REASON_ALLOWED || event->reason == REASON_PIN_MISMATCH)
         record_thread_take_certificate(observer->record, event->name, event->endpoint.port,
                                        event->finding);

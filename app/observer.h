@@ -1,6 +1,7 @@
 /* app/observer.h - who is told what happened on one worker: the log, some lines a second, and the
  * table of denials, all of them, which the record thread writes down as denied_name. */
 #pragma once
+#include "app/activity.h"
 #include "app/certificate_log.h"
 #include "app/event_log.h"
 #include "policy/policy.h"
@@ -30,6 +31,7 @@ struct observer {
     struct denial_tally told;
     struct policy_view *view;
     struct expiry_notes expiries;
+    struct activity activity;
     uint16_t lookup_port; /* that a denied question is taken to be about */
 };
 
@@ -39,6 +41,8 @@ void observer_release(struct observer *observer);
 
 /* A resolver's and a gate's sink: `context` is the observer of their thread. */
 void observer_query_denied(void *context, const struct resolver_event *event);
+void observer_rule_decided(void *context, int64_t rule_id, int64_t now_s);
+void observer_connection_opened(void *context, const struct gate_event *event);
 void observer_connection_ended(void *context, const struct gate_event *event);
 /* A checker's. */
 void observer_certificate_checked(void *context, const struct certificate_event *event);

@@ -132,6 +132,24 @@ static bool add_status_host(struct options *options, const char *value)
     return true;
 }
 
+static bool set_status(struct options *options, const char *value)
+{
+    return endpoint_parse(value, -1, &options->status);
+}
+
+static bool set_token_file(struct options *options, const char *value)
+{
+    options->token_file = value;
+    return value[0] != '\0';
+}
+
+static bool set_once(struct options *options, const char *value)
+{
+    (void)value;
+    options->once = true;
+    return true;
+}
+
 static bool set_ca_file(struct options *options, const char *value)
 {
     options->ca_file = value;
@@ -287,6 +305,11 @@ static const struct option {
       "take the listening sockets over from the process that runs with this policy file" },
     { "--log-format", "text|json", false, COMMAND_SERVE, set_log_format,
       "lines on standard error (default: text on a terminal, else json)" },
+    { "--status", "ADDR:PORT", false, COMMAND_TOP, set_status,
+      "the status page to ask (default 127.0.0.1:9180)" },
+    { "--token-file", "FILE", false, COMMAND_TOP, set_token_file,
+      "a file with the token that it asks for" },
+    { "--once", NULL, false, COMMAND_TOP, set_once, "one screen, as plain text" },
     { "--from", "ADDR", false, COMMAND_EXPLAIN, set_from,
       "the client to decide for (default 127.0.0.1)" },
     { "--json", NULL, false, COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_PIN, set_json,
@@ -546,6 +569,8 @@ static bool fill_defaults(enum command command, struct options *options, struct 
         (void)add_tls_listen(options, "127.0.0.1:8443=443");
     if (options->status_listen.address.family == 0 && !options->has_no_status)
         (void)set_status_listen(options, "127.0.0.1:9180");
+    if (options->status.address.family == 0)
+        (void)set_status(options, "127.0.0.1:9180");
     if (options->workers == 0)
         options->workers = core_count();
     if (options->from.family == 0)

@@ -57,6 +57,9 @@ struct options {
     bool as_json;
     struct ip_address from;
     struct endpoint connect; /* of `pin`; family 0: the name's own address; port 0: the target's */
+    struct endpoint status;  /* of `top`: the status page that it asks */
+    const char *token_file;  /* likewise; NULL: none */
+    bool once;               /* likewise: one screen is enough */
     const char *target;      /* NULL where the command takes none */
 };
 
@@ -67,6 +70,7 @@ enum command {
     COMMAND_CHECK = 4,
     COMMAND_EXPLAIN = 8,
     COMMAND_PIN = 16,
+    COMMAND_TOP = 32,
 };
 
 /* Reads what stands behind the command's name (ends in NULL, as argv does), then the PINHOLE_*

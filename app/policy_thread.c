@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "db/database_guard.h"
+#include "db/policy_file.h"
 #include "db/policy_watch.h"
 #include "policy/provider.h"
 
@@ -40,6 +41,9 @@ struct policy_thread {
     void (*published)(void *context);
     void *published_context;
     bool is_stale;
+    pthread_mutex_t state_lock;
+    struct policy_state state; /* guarded by state_lock */
+    struct histogram edits;
     int64_t busy_since_ms;                                 /* monotonic; 0: not busy */
     char stale_what[sizeof(((struct fault *)NULL)->what)]; /* what was said of it last */
 };
@@ -83,12 +87,54 @@ static void log_unreadable_rows(struct policy_thread *thread)
     log_unreadable_settings(thread);
 }
 
+/* For those who ask from outside. */
+static void keep_loaded(struct policy_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->state_lock);
+    thread->state.loads++;
+    thread->state.loaded_s = clock_realtime_s();
+    (void)pthread_mutex_unlock(&thread->state_lock);
+}
+
+static void keep_stale(struct policy_thread *thread, const struct fault *fault)
+{
+    (void)pthread_mutex_lock(&thread->state_lock);
+    struct text text = text_in(thread->state.fault, sizeof(thread->state.fault));
+    fault_add_to(fault, &text);
+    thread->state.faults++;
+    if (!thread->state.is_stale)
+        thread->state.stale_s = clock_realtime_s();
+    thread->state.is_stale = true;
+    (void)pthread_mutex_unlock(&thread->state_lock);
+}
+
+static void keep_fresh(struct policy_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->state_lock);
+    thread->state.is_stale = false;
+    (void)pthread_mutex_unlock(&thread->state_lock);
+}
+
+struct policy_state policy_thread_state(struct policy_thread *thread)
+{
+    (void)pthread_mutex_lock(&thread->state_lock);
+    struct policy_state state = thread->state;
+    (void)pthread_mutex_unlock(&thread->state_lock);
+    return state;
+}
+
+const struct histogram *policy_thread_edits(const struct policy_thread *thread)
+{
+    return &thread->edits;
+}
+
 /* Said once for each trouble, not once for each look. */
 static void log_stale(struct policy_thread *thread, const struct fault *fault)
 {
     if (thread->is_stale && strcmp(thread->stale_what, fault->what) == 0)
         return;
     thread->is_stale = true;
+    keep_stale(thread, fault);
     memcpy(thread->stale_what, fault->what, sizeof(thread->stale_what));
     struct log_record *record = event_log_start(&thread->log, "policy_stale");
     if (record == NULL)
@@ -121,6 +167,7 @@ static void note_fresh(struct policy_thread *thread)
     if (!thread->is_stale)
         return;
     thread->is_stale = false;
+    keep_fresh(thread);
     if (event_log_start(&thread->log, "policy_fresh") != NULL)
         event_log_send(&thread->log);
 }
@@ -134,12 +181,14 @@ static void publish(struct policy_thread *thread, struct policy_source_next *nex
     record_thread_refresh(thread->record, next->policy, next->touches_all ? NULL : &next->touched);
     policy_feed_publish(&thread->feed, next->policy);
     thread->published(thread->published_context);
+    keep_loaded(thread);
     log_loaded(thread, policy, next->is_whole);
     log_unreadable_rows(thread);
     policy_unref(policy);
 }
 
-static void look(struct policy_thread *thread, bool is_replaced)
+/* Returns whether another policy is in force now. */
+static bool look(struct policy_thread *thread, bool is_replaced)
 {
     struct policy_source_next next;
     struct fault fault = { 0 };
@@ -156,12 +205,25 @@ static void look(struct policy_thread *thread, bool is_replaced)
     case POLICY_SOURCE_CHANGED:
         note_fresh(thread);
         publish(thread, &next);
-        break;
+        policy_unref(latest);
+        return true;
     case POLICY_SOURCE_SAME:
         note_fresh(thread);
         break;
     }
     policy_unref(latest);
+    return false;
+}
+
+/* What somebody wrote. When, the file says; looked at before, as the record thread writes too once
+ * there is another policy. */
+static void look_at_edit(struct policy_thread *thread)
+{
+    struct policy_file_look file = policy_file_look(thread->source.path);
+    int64_t written_ns =
+        file.log_changed_at_ns > file.changed_at_ns ? file.log_changed_at_ns : file.changed_at_ns;
+    if (look(thread, false))
+        histogram_add(&thread->edits, clock_realtime_ms() * 1000000 - written_ns);
 }
 
 static void look_if_changed(struct policy_thread *thread)
@@ -177,14 +239,14 @@ static void look_if_changed(struct policy_thread *thread)
         break;
     case POLICY_WATCH_REPLACED:
         policy_watch_drop_left_over_log(&thread->watch, &thread->guard);
-        look(thread, true);
+        (void)look(thread, true);
         break;
     case POLICY_WATCH_CHANGED:
-        look(thread, false);
+        look_at_edit(thread);
         break;
     case POLICY_WATCH_UNCHANGED:
         if (policy_source_is_due(&thread->source))
-            look(thread, false);
+            (void)look(thread, false);
         break;
     }
 }
@@ -256,6 +318,7 @@ static void release(struct policy_thread *thread)
     database_guard_release(&thread->guard);
     if (thread->stop >= 0)
         (void)close(thread->stop);
+    (void)pthread_mutex_destroy(&thread->state_lock);
     free(thread);
 }
 
@@ -269,6 +332,7 @@ struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
     thread->published = setup->published;
     thread->published_context = setup->context;
     event_log_init(&thread->log, setup->log, setup->policy_ring);
+    (void)pthread_mutex_init(&thread->state_lock, NULL); /* a plain one needs nothing */
     database_guard_init(&thread->guard);
     thread->stop = eventfd(0, EFD_CLOEXEC);
     bool is_watching = policy_watch_init(&thread->watch, setup->path);
@@ -302,6 +366,7 @@ bool policy_thread_start(struct policy_thread *thread, struct fault *fault)
 {
     struct policy *first = policy_feed_latest(&thread->feed);
     log_loaded(thread, first, true);
+    keep_loaded(thread);
     log_unreadable_rows(thread);
     record_thread_refresh(thread->record, first, NULL);
     policy_unref(first);

@@ -3,6 +3,7 @@
  * that can't be read any more leaves the last good policy in force, and the log says so. */
 #pragma once
 #include "app/event_log.h"
+#include "base/histogram.h"
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
 
@@ -25,6 +26,21 @@ struct policy_thread *policy_thread_new(const struct policy_thread_setup *setup,
 
 /* Where it publishes; there is a policy from the start. Lives as long as the thread. */
 struct policy_feed *policy_thread_feed(struct policy_thread *thread);
+
+/* How loading the policy goes. */
+struct policy_state {
+    uint64_t loads;   /* policies that were published, the first among them */
+    uint64_t faults;  /* troubles that kept one from being loaded */
+    int64_t loaded_s; /* Unix seconds: when the last was published */
+    bool is_stale;    /* the last look at the file failed, */
+    int64_t stale_s;  /* since then, */
+    char fault[1024]; /* for this reason, in words */
+};
+/* Any thread; waits for moments. */
+struct policy_state policy_thread_state(struct policy_thread *thread);
+
+/* From the last write to the file until what was written is in force. Any thread reads. */
+const struct histogram *policy_thread_edits(const struct policy_thread *thread);
 
 /* The record thread that runs with it, and lives as long. */
 struct record_thread *policy_thread_record(struct policy_thread *thread);

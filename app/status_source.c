@@ -1,91 +1,18 @@
 /* app/status_source.c - what the status page shows, gathered from where it is. */
 #include "app/status_source.h"
-#include "app/worker.h"
+#include "app/policy_thread.h"
+#include "app/status_health.h"
+#include "app/status_live.h"
+#include "app/status_metrics.h"
 #include "base/clock.h"
-#include "base/text.h"
-#include "db/policy_file.h"
-#include "net/socket.h"
-#include "policy/policy.h"
-#include "policy/policy_feed.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
-static const char *write_endpoint(const struct endpoint *endpoint, struct arena *arena)
-{
-    char buffer[80];
-    struct text text = text_in(buffer, sizeof(buffer));
-    endpoint_add_to(endpoint, &text);
-    return arena_copy(arena, buffer);
-}
-
-static void add_listener(struct status_health *health, const char *kind,
-                         const struct endpoint *endpoint, const char *note)
-{
-    if (health->listener_count < STATUS_LISTENERS_MAX)
-        health->listener[health->listener_count++] =
-            (struct status_listener){ kind, write_endpoint(endpoint, &health->arena), note };
-}
-
-static void fill_listeners(const struct options *options, struct status_health *health)
-{
-    char note[64];
-    for (uint32_t i = 0; i < options->dns_listen_count; i++)
-        add_listener(health, "dns", &options->dns_listen[i], "");
-    for (uint32_t i = 0; i < options->tls_listen_count; i++) {
-        const struct tls_listener *listener = &options->tls_listen[i];
-        (void)snprintf(note, sizeof(note), "for port %u%s", listener->client_port,
-                       listener->is_for_proxies ? ", from proxies" : "");
-        add_listener(health, "tls", &listener->endpoint, arena_copy(&health->arena, note));
-    }
-    add_listener(health, "status", &options->status_listen, "");
-    for (uint32_t i = 0; i < options->upstream_dns_count; i++)
-        health->server[health->server_count++] = (struct status_server){
-            .zone = "",
-            .address = write_endpoint(&options->upstream_dns[i], &health->arena),
-            .is_healthy = true,
-            .fault = "",
-        };
-}
-
-/* One a descriptor; those of this look itself are among them. */
-static uint64_t count_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    uint64_t count = 0;
-    if (folder == NULL)
-        return 0;
-    while (readdir(folder) != NULL)
-        count++;
-    (void)closedir(folder);
-    return count > 3 ? count - 3 : 0; /* ".", ".." and the folder itself */
-}
-
-static void fill_process(struct status_gatherer *gatherer, struct status_health *health)
-{
-    size_t memory_bytes = 0;
-    health->version = PINHOLE_VERSION;
-    health->started_s = gatherer->started_s;
-    health->worker_count = gatherer->parts.options->workers;
-    health->descriptors = count_descriptors();
-    health->descriptor_limit = socket_descriptor_limit();
-    if (uv_resident_set_memory(&memory_bytes) == 0)
-        health->memory_bytes = memory_bytes;
-}
-
-static void fill_policy(struct status_gatherer *gatherer, struct status_health *health)
-{
-    struct policy *policy = policy_feed_latest(gatherer->parts.feed);
-    health->policy_version = policy_version(policy);
-    health->rule_count = policy_rule_count(policy);
-    policy_unref(policy);
-    if (health->policy_version != gatherer->version_seen) {
-        gatherer->version_seen = health->policy_version;
-        gatherer->version_seen_s = clock_realtime_s();
-    }
-    health->policy_loaded_s = gatherer->version_seen_s;
-}
+enum {
+    PARTS_OF_TABLES = STATUS_HEALTH | STATUS_RULES | STATUS_DENIED | STATUS_EXPLANATION,
+    PARTS_OF_WORKERS = STATUS_CONNECTIONS | STATUS_DECISIONS,
+    STATES_FRESH_MS = 5000, /* a scrape takes what was counted so lately */
+};
 
 static const char *not_ready(void *context)
 {
@@ -93,125 +20,217 @@ static const char *not_ready(void *context)
     return atomic_load(gatherer->parts.is_ready) ? NULL : "draining";
 }
 
-static void fill_health(struct status_gatherer *gatherer, struct status_health *health)
-{
-    const char *path = gatherer->parts.options->db;
-    struct policy_file_look look = policy_file_look(path);
-    const char *why_not = not_ready(gatherer);
-    health->is_ready = why_not == NULL;
-    health->not_ready = why_not != NULL ? why_not : "";
-    health->load_fault = "";
-    health->database_path = path;
-    health->database_fault = "";
-    health->is_database_writable = policy_file_is_writable(path);
-    health->database_bytes = (uint64_t)(look.size_bytes + look.log_size_bytes);
-    fill_policy(gatherer, health);
-    fill_process(gatherer, health);
-    fill_listeners(gatherer->parts.options, health);
-}
-
-/* Each query counts once by its transport and once by what became of it: two families, so that each
- * of them can be summed. */
-static void fill_dns_metrics(const struct worker_counts *counts, struct status_metrics *metrics)
-{
-    static const char *const transports[] = {
-        [RESOLVER_QUERIES_UDP] = "udp", [RESOLVER_QUERIES_TCP] = "tcp"
-    };
-    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_queries_total",
-                          "DNS queries by transport.");
-    for (int i = RESOLVER_QUERIES_UDP; i <= RESOLVER_QUERIES_TCP; i++)
-        status_sample_label(status_metrics_sample(metrics, (double)counts->resolver[i]),
-                            "transport", transports[i]);
-    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_outcomes_total",
-                          "What became of DNS queries, and of connections that bring them.");
-    for (int i = RESOLVER_QUERIES_TCP + 1; i < RESOLVER_COUNTER_COUNT; i++)
-        status_sample_label(status_metrics_sample(metrics, (double)counts->resolver[i]), "outcome",
-                            resolver_counter_word((enum resolver_counter)i));
-}
-
-static void fill_gate_metrics(const struct worker_counts *counts, struct status_metrics *metrics)
-{
-    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_gate_unchecked_addresses_total",
-                          "Connections that arrived at an address outside of all ranges.");
-    (void)status_metrics_sample(metrics, (double)counts->unchecked_addresses);
-    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_gate_ech_hellos_total",
-                          "Allowed names whose ClientHello had encrypted_client_hello.");
-    (void)status_metrics_sample(metrics, (double)counts->hellos_with_ech);
-}
-
-static void fill_metrics(struct status_gatherer *gatherer, struct status_metrics *metrics)
+static struct worker_counts count_all(const struct status_gatherer *gatherer)
 {
     struct worker_counts counts = { 0 };
-    struct policy *policy = policy_feed_latest(gatherer->parts.feed);
-    status_metrics_family(metrics, STATUS_GAUGE, "pinhole_policy_version",
-                          "Rises with every policy that was loaded.");
-    (void)status_metrics_sample(metrics, (double)policy_version(policy));
-    status_metrics_family(metrics, STATUS_GAUGE, "pinhole_rules", "Rules in force.");
-    (void)status_metrics_sample(metrics, (double)policy_rule_count(policy));
-    status_metrics_family(metrics, STATUS_GAUGE, "pinhole_ready",
-                          "1 while new clients are welcome, as /readyz says.");
-    (void)status_metrics_sample(metrics, atomic_load(gatherer->parts.is_ready));
-    policy_unref(policy);
     for (uint32_t i = 0; i < gatherer->parts.worker_count; i++)
         worker_add_counts(gatherer->parts.workers[i], &counts);
-    fill_dns_metrics(&counts, metrics);
-    fill_gate_metrics(&counts, metrics);
+    return counts;
+}
+
+/* Traffic */
+
+static struct status_slot totals_of(const struct worker_counts *counts)
+{
+    struct status_slot totals = {
+        .queries = counts->resolver[RESOLVER_QUERIES_UDP] + counts->resolver[RESOLVER_QUERIES_TCP],
+        .queries_denied = counts->resolver[RESOLVER_DENIED],
+        .bytes_up = counts->bytes_up,
+        .bytes_down = counts->bytes_down,
+    };
+    for (int i = 0; i < REASON_COUNT; i++) {
+        totals.connections += counts->connections[i];
+        if (i != REASON_ALLOWED && i != REASON_OBSERVED)
+            totals.connections_refused += counts->connections[i];
+    }
+    return totals;
+}
+
+static void await_end_of_slot(struct status_gatherer *gatherer);
+
+static void on_slot_over(uv_timer_t *timer)
+{
+    struct status_gatherer *gatherer = timer->data;
+    struct worker_counts counts = count_all(gatherer);
+    struct status_slot totals = totals_of(&counts);
+    traffic_history_note(&gatherer->traffic, clock_monotonic_ms(), &totals);
+    await_end_of_slot(gatherer);
+}
+
+static void await_end_of_slot(struct status_gatherer *gatherer)
+{
+    int64_t left_ms = gatherer->traffic.slot_ends_ms - clock_monotonic_ms();
+    (void)uv_timer_start(&gatherer->slot_over, on_slot_over, left_ms > 0 ? (uint64_t)left_ms : 1,
+                         0); /* fails without callback alone */
+}
+
+static void fill_traffic(struct status_gatherer *gatherer, struct status_traffic *traffic)
+{
+    struct traffic_moment moment = { clock_monotonic_ms(), clock_realtime_s(),
+                                     totals_of(&gatherer->counts) };
+    traffic_history_note(&gatherer->traffic, moment.now_ms, &moment.totals);
+    traffic_history_show(&gatherer->traffic, &moment, traffic);
+    traffic->open_connections = gatherer->counts.live_connections;
+}
+
+/* Asking other threads */
+
+/* Any thread. */
+static void end_part(void *context)
+{
+    struct status_gatherer *gatherer = context;
+    if (atomic_fetch_sub(&gatherer->pending, 1) == 1)
+        (void)uv_async_send(&gatherer->is_gathered); /* fails for a handle of another kind alone */
 }
 
 /* On the record thread. */
 static void read_tables(void *context, struct database *database, const struct fault *fault)
 {
     struct status_gatherer *gatherer = context;
-    status_tables_fill(gatherer->request, &gatherer->states, database, fault);
-    (void)uv_async_send(&gatherer->is_read); /* fails for a handle of another kind alone */
+    const struct status_gatherer_parts *parts = &gatherer->parts;
+    const struct tables_reading reading = {
+        .request = gatherer->request,
+        .states = &gatherer->states,
+        .uses = { parts->workers, parts->worker_count },
+        .options = parts->options,
+        .feed = policy_thread_feed(parts->policy),
+    };
+    status_tables_fill(&reading, database, fault);
+    end_part(gatherer);
 }
 
+static void ask_record_thread(struct status_gatherer *gatherer)
+{
+    (void)atomic_fetch_add(&gatherer->pending, 1);
+    gatherer->reading = (struct record_reading){ .act = read_tables, .context = gatherer };
+    record_thread_read(policy_thread_record(gatherer->parts.policy), &gatherer->reading);
+}
+
+static void ask_workers(struct status_gatherer *gatherer)
+{
+    static const char why[] = "out of memory";
+    struct status_data *data = gatherer->request->data;
+    const struct live_setup setup = { .request = gatherer->request,
+                                      .feed = policy_thread_feed(gatherer->parts.policy),
+                                      .workers = gatherer->parts.workers,
+                                      .worker_count = gatherer->parts.worker_count,
+                                      .done = end_part,
+                                      .context = gatherer };
+    gatherer->live = status_live_new(&setup);
+    data->connections.total = gatherer->counts.live_connections;
+    if (gatherer->live == NULL)
+        data->connections.missing = data->decisions.missing = why;
+    for (uint32_t i = 0; gatherer->live != NULL && i < gatherer->parts.worker_count; i++) {
+        (void)atomic_fetch_add(&gatherer->pending, 1);
+        if (status_live_ask(gatherer->live, i))
+            continue;
+        (void)atomic_fetch_sub(&gatherer->pending, 1); /* this thread's own part is left */
+        data->connections.missing = data->decisions.missing = why;
+    }
+}
+
+static bool has_states(const struct status_gatherer *gatherer)
+{
+    return gatherer->states.look.exists &&
+           clock_monotonic_ms() - gatherer->states.held_ms < STATES_FRESH_MS;
+}
+
+/* Answering */
+
+static void fill_metrics(struct status_gatherer *gatherer)
+{
+    const struct metrics_parts parts = {
+        .counts = &gatherer->counts,
+        .policy = gatherer->parts.policy,
+        .log = gatherer->parts.log,
+        .board = gatherer->parts.board,
+        .states = &gatherer->states,
+        .started_s = gatherer->started_s,
+        .is_ready = not_ready(gatherer) == NULL,
+    };
+    status_metrics_fill(&parts, &gatherer->request->data->metrics);
+}
+
+/* Nobody else fills anything any more. */
 static void answer(struct status_gatherer *gatherer)
 {
     struct status_request *request = gatherer->request;
+    if (request == NULL)
+        return;
+    if (gatherer->live != NULL)
+        status_live_fill(gatherer->live);
+    status_live_free(gatherer->live);
+    gatherer->live = NULL;
+    if ((request->query.parts & STATUS_METRICS) != 0)
+        fill_metrics(gatherer);
     gatherer->request = NULL;
-    if (request != NULL)
-        status_answer(request);
+    status_answer(request);
 }
 
-static void on_read(uv_async_t *is_read)
+static void on_gathered(uv_async_t *is_gathered)
 {
-    answer(is_read->data);
+    struct status_gatherer *gatherer = is_gathered->data;
+    if (atomic_load(&gatherer->pending) == 0)
+        answer(gatherer);
+}
+
+static void fill_health(struct status_gatherer *gatherer)
+{
+    const struct health_parts parts = { .options = gatherer->parts.options,
+                                        .counts = &gatherer->counts,
+                                        .policy = gatherer->parts.policy,
+                                        .log = gatherer->parts.log,
+                                        .started_s = gatherer->started_s,
+                                        .not_ready = not_ready(gatherer) };
+    status_health_fill(&parts, &gatherer->request->data->health);
 }
 
 static void gather(void *context, struct status_request *request)
 {
     struct status_gatherer *gatherer = context;
-    struct status_data *data = request->data;
     unsigned parts = request->query.parts;
     gatherer->request = request;
+    gatherer->counts = count_all(gatherer);
+    atomic_store(&gatherer->pending, 1); /* this thread's own part */
     if ((parts & STATUS_HEALTH) != 0)
-        fill_health(gatherer, &data->health);
-    if ((parts & STATUS_METRICS) != 0)
-        fill_metrics(gatherer, &data->metrics);
-    data->traffic.missing = data->connections.missing = data->decisions.missing =
-        data->explanation.missing = "nothing gathers it yet";
-    if ((parts & (STATUS_HEALTH | STATUS_RULES | STATUS_DENIED)) == 0) {
+        fill_health(gatherer);
+    if ((parts & STATUS_TRAFFIC) != 0)
+        fill_traffic(gatherer, &request->data->traffic);
+    if ((parts & PARTS_OF_TABLES) != 0 || ((parts & STATUS_METRICS) != 0 && !has_states(gatherer)))
+        ask_record_thread(gatherer);
+    if ((parts & PARTS_OF_WORKERS) != 0)
+        ask_workers(gatherer);
+    if (atomic_fetch_sub(&gatherer->pending, 1) == 1)
         answer(gatherer);
-        return;
-    }
-    gatherer->reading = (struct record_reading){ .act = read_tables, .context = gatherer };
-    record_thread_read(gatherer->parts.record, &gatherer->reading);
 }
 
 int status_gatherer_init(struct status_gatherer *gatherer, uv_loop_t *loop,
                          const struct status_gatherer_parts *parts)
 {
-    *gatherer = (struct status_gatherer){ .parts = *parts, .started_s = clock_realtime_s() };
-    int error = uv_async_init(loop, &gatherer->is_read, on_read);
-    gatherer->is_read.data = gatherer;
-    return error;
+    memset(gatherer, 0, sizeof(*gatherer));
+    gatherer->parts = *parts;
+    gatherer->started_s = clock_realtime_s();
+    int error = uv_async_init(loop, &gatherer->is_gathered, on_gathered);
+    if (error < 0)
+        return error;
+    (void)uv_timer_init(loop, &gatherer->slot_over); /* always succeeds */
+    gatherer->is_gathered.data = gatherer->slot_over.data = gatherer;
+    const struct status_slot nothing = { 0 };
+    traffic_history_init(&gatherer->traffic, clock_monotonic_ms(), &nothing);
+    await_end_of_slot(gatherer);
+    return 0;
 }
 
 void status_gatherer_end(struct status_gatherer *gatherer)
 {
-    answer(gatherer); /* it was read: the record thread has seen to that */
-    uv_close((uv_handle_t *)&gatherer->is_read, NULL);
+    struct status_request *request = gatherer->request;
+    status_live_free(gatherer->live);
+    gatherer->live = NULL;
+    gatherer->request = NULL;
+    if (request != NULL) /* nobody waits for it any more, and workers left their parts undone */
+        status_answer(request);
+    uv_close((uv_handle_t *)&gatherer->is_gathered, NULL);
+    uv_close((uv_handle_t *)&gatherer->slot_over, NULL);
 }
 
 struct status_source status_gatherer_source(struct status_gatherer *gatherer)

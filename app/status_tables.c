@@ -9,9 +9,8 @@
 
 static const char busy[] = "somebody is writing to the policy file";
 
-/* The sentence in a set's `missing`; NULL where all is well. */
-static const char *missing_of(enum database_status status, const struct fault *fault,
-                              struct arena *arena)
+const char *status_tables_missing(enum database_status status, const struct fault *fault,
+                                  struct arena *arena)
 {
     char sentence[1024];
     struct text text = text_in(sentence, sizeof(sentence));
@@ -21,62 +20,6 @@ static const char *missing_of(enum database_status status, const struct fault *f
         return busy;
     fault_add_to(fault, &text);
     return arena_copy(arena, sentence);
-}
-
-/* What its server must show, as requirement_add_name() says it; nothing for a deny. */
-static const char *write_strength(const struct rule_page_row *row, struct arena *arena)
-{
-    char words[64];
-    struct text text = text_in(words, sizeof(words));
-    if (strcmp(row->action, "allow") != 0)
-        return "";
-    text_add(&text, row->verify);
-    if (row->pin_count > 0 && strcmp(row->verify, "none") != 0)
-        text_add_format(&text, " with %u %s", row->pin_count, row->pin_count == 1 ? "pin" : "pins");
-    return arena_copy(arena, words);
-}
-
-static void add_rule(void *context, const struct rule_page_row *row)
-{
-    struct status_request *request = context;
-    struct status_rules *rules = &request->data->rules;
-    if (rules->count == request->query.rules.limit) {
-        rules->next = (uint64_t)rules->row[rules->count - 1].id;
-        return;
-    }
-    struct arena *arena = &rules->arena;
-    rules->row[rules->count++] = (struct status_rule){
-        .id = row->id,
-        .target = arena_copy(arena, row->target),
-        .action = arena_copy(arena, row->action),
-        .clients = arena_copy(arena, row->clients),
-        .comment = arena_copy(arena, row->comment),
-        .state = status_state_of(row->state),
-        .hostname = arena_copy(arena, row->hostname),
-        .reason = arena_copy(arena, row->reason),
-        .verify = arena_copy(arena, row->verify),
-        .strength = write_strength(row, arena),
-        .pin_count = row->pin_count,
-        .expires_s = row->expires_at,
-    };
-}
-
-static void fill_rules(struct status_request *request, struct database *database)
-{
-    const struct status_selection *selection = &request->query.rules;
-    struct fault fault = { 0 };
-    struct rule_page page = { .search = selection->search,
-                              .state = status_state_word(selection->state),
-                              .after_id = (int64_t)selection->from,
-                              .limit = selection->limit,
-                              .now_s = clock_realtime_s(),
-                              .row = add_rule,
-                              .context = request };
-    struct status_rules *rules = &request->data->rules;
-    if (selection->order == STATUS_ORDER_HITS) /* nothing counts them yet, so none has any */
-        return;
-    enum database_status status = page_reader_rules(database, &page, &fault);
-    rules->missing = missing_of(status, &fault, &rules->arena);
 }
 
 static void add_state(void *context, const char *state, uint64_t count)
@@ -98,14 +41,16 @@ static enum database_status count_states(struct database *database, struct count
 {
     struct policy_file_look look = policy_file_look(database_path(database));
     int64_t started_ms = clock_monotonic_ms();
-    if (is_fresh(states, &look, started_ms))
+    if (is_fresh(states, &look, started_ms)) {
+        states->held_ms = started_ms;
         return DATABASE_OK;
+    }
     struct counted_states counted = { .look = look };
     struct state_counts counts = { add_state, &counted };
     enum database_status status = page_reader_states(database, &counts, fault);
     if (status != DATABASE_OK)
         return status;
-    counted.counted_ms = clock_monotonic_ms();
+    counted.counted_ms = counted.held_ms = clock_monotonic_ms();
     counted.took_ms = counted.counted_ms - started_ms;
     *states = counted;
     return DATABASE_OK;
@@ -123,7 +68,7 @@ static void fill_health(struct status_request *request, struct counted_states *s
         health->rule_count = states->rule_count;
     }
     if (status == DATABASE_FAILED)
-        health->database_fault = missing_of(status, &fault, &health->arena);
+        health->database_fault = status_tables_missing(status, &fault, &health->arena);
 }
 
 /* What a person would paste into the sqlite3 shell. Targets and groups are plain words (both tables
@@ -194,7 +139,7 @@ static void fill_denied(struct status_request *request, struct database *databas
                                 .row = add_denied,
                                 .context = request };
     enum database_status status = page_reader_denied(database, &page, &denied->total, &fault);
-    denied->missing = missing_of(status, &fault, &denied->arena);
+    denied->missing = status_tables_missing(status, &fault, &denied->arena);
     if (status == DATABASE_OK && selection->from + denied->count < denied->total)
         denied->next = selection->from + denied->count;
 }
@@ -202,23 +147,30 @@ static void fill_denied(struct status_request *request, struct database *databas
 static void say_missing(struct status_request *request, const struct fault *fault)
 {
     struct status_data *data = request->data;
-    const char *sentence = missing_of(DATABASE_FAILED, fault, &data->rules.arena);
-    data->rules.missing = data->denied.missing = sentence;
+    const char *sentence = status_tables_missing(DATABASE_FAILED, fault, &data->rules.arena);
+    data->rules.missing = data->denied.missing = data->explanation.missing = sentence;
     if ((request->query.parts & STATUS_HEALTH) != 0)
         data->health.database_fault = arena_copy(&data->health.arena, sentence);
 }
 
-void status_tables_fill(struct status_request *request, struct counted_states *states,
-                        struct database *database, const struct fault *fault)
+void status_tables_fill(const struct tables_reading *reading, struct database *database,
+                        const struct fault *fault)
 {
+    struct status_request *request = reading->request;
+    unsigned parts = request->query.parts;
+    struct fault ignored = { 0 };
     if (database == NULL) {
         say_missing(request, fault);
         return;
     }
-    if ((request->query.parts & STATUS_HEALTH) != 0)
-        fill_health(request, states, database);
-    if ((request->query.parts & STATUS_RULES) != 0 && !atomic_load(&request->is_abandoned))
-        fill_rules(request, database);
-    if ((request->query.parts & STATUS_DENIED) != 0 && !atomic_load(&request->is_abandoned))
+    if ((parts & STATUS_HEALTH) != 0)
+        fill_health(request, reading->states, database);
+    else if ((parts & STATUS_METRICS) != 0)
+        (void)count_states(database, reading->states, &ignored); /* then without them */
+    if ((parts & STATUS_RULES) != 0 && !atomic_load(&request->is_abandoned))
+        status_rules_fill(reading, database);
+    if ((parts & STATUS_DENIED) != 0 && !atomic_load(&request->is_abandoned))
         fill_denied(request, database);
+    if ((parts & STATUS_EXPLANATION) != 0 && !atomic_load(&request->is_abandoned))
+        status_explanation_fill(reading, database);
 }

@@ -4,6 +4,7 @@
 #include "app/existence.h"
 #include "app/observer.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "net/dns_channel.h"
 #include "net/mailbox.h"
 #include "net/poller.h"
@@ -197,7 +198,8 @@ static bool start_gate(struct worker *worker, const struct worker_setup *setup)
                                 .limits = setup->limits,
                                 .proxies = options->proxies,
                                 .proxy_count = options->proxy_count,
-                                .sink = { &worker->observer, observer_connection_ended } };
+                                .sink = { &worker->observer, observer_connection_ended,
+                                          observer_connection_opened } };
     worker->gate = gate_new(&parts);
     return worker->gate != NULL;
 }
@@ -217,8 +219,9 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
                                     .ports = options_ports(setup->options),
                                     .view = &worker->view };
     bool is_up = observer_init(&worker->observer, &parts) && start_loop(worker);
-    resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
-                  (struct resolver_sink){ &worker->observer, observer_query_denied });
+    resolver_init(
+        &worker->resolver, &worker->view, &setup->options->gate_addresses,
+        (struct resolver_sink){ &worker->observer, observer_query_denied, observer_rule_decided });
     worker->resolver.identity = &setup->options->identity;
     worker->resolver.limit = setup->query_limit;
     if (is_up && start_channel(worker, setup->options, fault) &&
@@ -339,12 +342,86 @@ void worker_use_certificate(struct worker *worker, struct server_context *tls)
     server_context_slot_put(&worker->tls, tls);
 }
 
+static void add_gate_counts(const struct worker *worker, struct worker_counts *sum)
+{
+    const struct activity *activity = &worker->observer.activity;
+    const struct gate_times *times = gate_times(worker->gate);
+    struct relay_bytes bytes = gate_bytes(worker->gate);
+    for (int i = 0; i < REASON_COUNT; i++)
+        sum->connections[i] += counter_read(&activity->connections[i]);
+    for (int i = 0; i < GATE_END_COUNT; i++)
+        sum->ends[i] += counter_read(&activity->ends[i]);
+    sum->bytes_up += bytes.up;
+    sum->bytes_down += bytes.down;
+    sum->live_connections += gate_connection_count(worker->gate);
+    sum->unchecked_addresses += gate_unchecked_address_count(worker->gate);
+    sum->hellos_with_ech += gate_ech_count(worker->gate);
+    sum->rule_uses_left_out += rule_counters_left_out(activity->rules);
+    histogram_add_to(&times->decision, &sum->decision);
+    histogram_add_to(&times->connect, &sum->connect);
+    histogram_add_to(&activity->probe, &sum->probe);
+}
+
+static void add_name_counts(const struct worker *worker, struct worker_counts *sum)
+{
+    struct name_cache_times times = name_cache_times(worker->names);
+    for (int i = 0; i < NAME_CACHE_COUNTERS; i++)
+        sum->names[i] += name_cache_count(worker->names, (enum name_cache_counter)i);
+    if (times.answered_s > sum->name_times.answered_s)
+        sum->name_times.answered_s = times.answered_s;
+    if (times.failed_s > sum->name_times.failed_s)
+        sum->name_times.failed_s = times.failed_s;
+}
+
 void worker_add_counts(const struct worker *worker, struct worker_counts *sum)
 {
     for (int i = 0; i < RESOLVER_COUNTER_COUNT; i++)
         sum->resolver[i] += resolver_counter_read(&worker->resolver, (enum resolver_counter)i);
-    sum->unchecked_addresses += gate_unchecked_address_count(worker->gate);
-    sum->hellos_with_ech += gate_ech_count(worker->gate);
+    for (int i = 0; i < CERTIFICATE_COUNTERS; i++)
+        sum->certificates[i] +=
+            certificate_checker_count(worker->checker, (enum certificate_counter)i);
+    add_name_counts(worker, sum);
+    add_gate_counts(worker, sum);
+}
+
+const struct rule_counters *worker_rules(const struct worker *worker)
+{
+    return worker->observer.activity.rules;
+}
+
+/* Looking at what only the worker may read */
+
+static void look_at_connection(void *context, const struct gate_connection *connection)
+{
+    struct worker_look *look = context;
+    look->connection(look->context, connection);
+}
+
+static void look_on(void *context)
+{
+    struct worker_look *look = context;
+    struct worker *worker = look->worker;
+    bool has_more = look->connection != NULL && !atomic_load(look->is_abandoned) &&
+                    gate_walk_some(worker->gate, look_at_connection, look);
+    if (!has_more || !mailbox_post(worker->mailbox, look_on, look))
+        look->done(look);
+}
+
+static void look_first(void *context)
+{
+    struct worker_look *look = context;
+    struct worker *worker = look->worker;
+    if (look->ret_recent != NULL)
+        *look->ret_recent = worker->observer.activity.recent;
+    if (look->connection != NULL)
+        gate_walk_begin(worker->gate);
+    look_on(look);
+}
+
+bool worker_look(struct worker *worker, struct worker_look *look)
+{
+    look->worker = worker;
+    return mailbox_post(worker->mailbox, look_first, look);
 }
 
 void worker_stop(struct worker *worker)

@@ -1,9 +1,13 @@
 /* app/worker.h - one worker: a thread, a loop, and on it its share of the resolver and of the gate.
  * Workers share nothing but the policy feed, the log and the configuration they were given. */
 #pragma once
+#include "app/activity.h"
 #include "app/listening_sockets.h"
 #include "policy/policy_feed.h"
 #include "resolver/resolver.h"
+#include "sni-gate/connection_list.h"
+#include "upstream/certificate_checks.h"
+#include "upstream/name_cache.h"
 
 struct certificate_tools;
 struct client_limits;
@@ -41,13 +45,40 @@ void worker_policy_changed(struct worker *worker);
 /* DNS over TLS begins with `tls` from now on. Any thread. */
 void worker_use_certificate(struct worker *worker, struct server_context *tls);
 
-/* What a worker has counted since it started. */
+/* What workers have counted since they started. */
 struct worker_counts {
     uint64_t resolver[RESOLVER_COUNTER_COUNT];
-    uint64_t unchecked_addresses, hellos_with_ech; /* of the gate */
+    uint64_t names[NAME_CACHE_COUNTERS];
+    struct name_cache_times name_times;
+    uint64_t certificates[CERTIFICATE_COUNTERS];
+    uint64_t connections[REASON_COUNT]; /* once each: when relayed, or else when ended */
+    uint64_t ends[GATE_END_COUNT];
+    uint64_t bytes_up, bytes_down;
+    uint64_t live_connections;
+    uint64_t unchecked_addresses, hellos_with_ech;
+    uint64_t rule_uses_left_out; /* decisions of rules that are not counted by themselves */
+    struct histogram_sum decision, connect, probe;
 };
-/* Adds them to `sum`. Any thread. */
+/* Adds one worker's to `sum`. Any thread. */
 void worker_add_counts(const struct worker *worker, struct worker_counts *sum);
+
+/* How often each rule decided on this worker. Any thread. */
+const struct rule_counters *worker_rules(const struct worker *worker);
+
+/* A look at what only a worker's own thread may read. The functions are called there. */
+struct worker_look {
+    struct worker *worker;            /* set by worker_look() */
+    struct decision_ring *ret_recent; /* to be copied to; NULL: not wanted */
+    /* For each live connection, some a turn of the loop; NULL: not wanted. */
+    void (*connection)(void *context, const struct gate_connection *connection);
+    void *context;
+    const atomic_bool *is_abandoned;        /* nobody wants it any more */
+    void (*done)(struct worker_look *look); /* once, at the end; not where the worker ends before */
+};
+
+/* Any thread; one look at a time. `look` must live until `done`, or until the worker has ended.
+ * False when out of memory: nothing will happen. */
+bool worker_look(struct worker *worker, struct worker_look *look);
 
 /* How a worker comes to have nothing left to do. */
 struct worker_drain {

@@ -15,9 +15,21 @@ int64_t clock_monotonic_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+int64_t clock_monotonic_ns(void)
+{
+    struct timespec now = { 0 };
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int64_t clock_realtime_ms(void)
 {
     return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_realtime_coarse_ms(void)
+{
+    return read_ms(CLOCK_REALTIME_COARSE);
 }
 
 int64_t clock_realtime_s(void)

@@ -1,6 +1,7 @@
 /* db/page_reader.c - pages of the tables that people look at. */
 #include "db/page_reader.h"
 #include "db/connection.h"
+#include "db/provider_reader.h"
 #include "db/statement.h"
 
 /* NULL, or out of memory, is "". */
@@ -28,34 +29,70 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
                                  .hostname = text_at(statement, 7),
                                  .reason = text_at(statement, 8),
                                  .verify = text_at(statement, 9),
-                                 .pin_count = (uint32_t)count_at(statement, 10) };
+                                 .pin_count = count_at(statement, 10),
+                                 .certificate_ends = sqlite3_column_int64(statement, 11) };
     page->row(page->context, &row);
+}
+
+/* A row too large to read is shown without its texts. */
+#define RULES_WHERE(condition)                                                                     \
+    "SELECT id, substr(target, 1, 2048), action, substr(clients, 1, 256),"                         \
+    " substr(coalesce(comment, ''), 1, 1000), rule.expires_at, state, hostname, reason, verify,"   \
+    " (SELECT count(*) FROM pin WHERE pin.rule_id = rule.id AND mode = 'enforce'"                  \
+    "  AND coalesce(pin.expires_at, ?5 + 1) > ?5),"                                                \
+    " (SELECT not_after FROM pin_seen WHERE pin_seen.hostname = rule_status.hostname"              \
+    "  AND place = 'leaf' ORDER BY last_seen DESC, first_seen DESC LIMIT 1)"                       \
+    " FROM rule LEFT JOIN rule_status ON rule_status.rule_id = rule.id WHERE " condition           \
+    " AND (?2 = '' OR coalesce(state, '') = ?2) AND (?3 = ''"                                      \
+    " OR instr(lower(target || ' ' || clients || ' ' || coalesce(comment, '')), lower(?3)) > 0)"   \
+    " ORDER BY id LIMIT ?4"
+
+/* Parameter 1 is the condition's. */
+static int prepare_rules(sqlite3 *connection, const char *sql, const struct rule_page *page,
+                         sqlite3_stmt **ret_statement)
+{
+    int code = sqlite3_prepare_v2(connection, sql, -1, ret_statement, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    sqlite3_bind_text(*ret_statement, 2, page->state, -1, SQLITE_STATIC);
+    sqlite3_bind_text(*ret_statement, 3, page->search, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(*ret_statement, 4, (int64_t)page->limit + 1);
+    return sqlite3_bind_int64(*ret_statement, 5, page->now_s);
 }
 
 static int read_rules(sqlite3 *connection, const struct rule_page *page)
 {
-    /* A row too large to read is shown without its texts. */
-    static const char sql[] =
-        "SELECT id, substr(target, 1, 2048), action, substr(clients, 1, 256),"
-        " substr(coalesce(comment, ''), 1, 1000), expires_at, state, hostname, reason, verify,"
-        " (SELECT count(*) FROM pin WHERE pin.rule_id = rule.id AND mode = 'enforce'"
-        "   AND (pin.expires_at IS NULL OR pin.expires_at > ?5))"
-        " FROM rule LEFT JOIN rule_status ON rule_status.rule_id = id WHERE id > ?1"
-        " AND (?2 = '' OR coalesce(state, '') = ?2) AND (?3 = ''"
-        " OR instr(lower(target || ' ' || clients || ' ' || coalesce(comment, '')), lower(?3)) > 0)"
-        " ORDER BY id LIMIT ?4";
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(statement, 1, page->after_id);
-        sqlite3_bind_text(statement, 2, page->state, -1, SQLITE_STATIC);
-        sqlite3_bind_text(statement, 3, page->search, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(statement, 4, (int64_t)page->limit + 1);
-        sqlite3_bind_int64(statement, 5, page->now_s);
+    int code = prepare_rules(connection, RULES_WHERE("id > ?1"), page, &statement);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 1, page->after_id);
+    if (code == SQLITE_OK)
         while ((code = sqlite3_step(statement)) == SQLITE_ROW)
             give_rule(page, statement);
+    sqlite3_finalize(statement);
+    return code;
+}
+
+static int read_rules_of(sqlite3 *connection, const struct rule_page *page,
+                         const struct rule_ids *ids, size_t *ret_looked_at)
+{
+    sqlite3_stmt *statement = NULL;
+    uint32_t given = 0;
+    size_t i;
+    int code = prepare_rules(connection, RULES_WHERE("id = ?1"), page, &statement);
+    for (i = 0; code == SQLITE_OK && i < ids->count && given < page->limit; i++) {
+        sqlite3_reset(statement); /* what the last step said was handled then */
+        sqlite3_bind_int64(statement, 1, ids->id[i]);
+        code = sqlite3_step(statement);
+        if (code == SQLITE_ROW) {
+            give_rule(page, statement);
+            given++;
+        }
+        code = statement_result(code);
     }
     sqlite3_finalize(statement);
+    if (code == SQLITE_OK)
+        *ret_looked_at = i;
     return code;
 }
 
@@ -66,6 +103,28 @@ enum database_status page_reader_rules(struct database *database, const struct r
     if (status != DATABASE_OK)
         return status;
     return database_end(database, read_rules(database->connection, page), ret_fault);
+}
+
+enum database_status page_reader_rules_of(struct database *database, const struct rule_page *page,
+                                          const struct rule_ids *ids, size_t *ret_looked_at,
+                                          struct fault *ret_fault)
+{
+    enum database_status status = database_begin_read(database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    return database_end(database, read_rules_of(database->connection, page, ids, ret_looked_at),
+                        ret_fault);
+}
+
+enum database_status page_reader_providers(struct database *database,
+                                           struct provider_catalogue **ret_catalogue,
+                                           struct fault *ret_fault)
+{
+    enum database_status status = database_begin_read(database, ret_fault);
+    if (status != DATABASE_OK)
+        return status;
+    return database_end(database, provider_reader_read(database->connection, ret_catalogue),
+                        ret_fault);
 }
 
 static int read_states(sqlite3 *connection, const struct state_counts *counts)

@@ -3,6 +3,7 @@
 #pragma once
 #include "db/database.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A row of `rule` with that of `rule_status`; borrowed for the call. */
@@ -11,8 +12,9 @@ struct rule_page_row {
     const char *target, *action, *clients, *comment;
     const char *state, *hostname, *reason; /* "": not judged yet */
     const char *verify;
-    uint32_t pin_count; /* of those that are enforced and live */
-    int64_t expires_at; /* 0: never */
+    int64_t expires_at;       /* 0: never */
+    uint64_t pin_count;       /* of those that are enforced and live at `now_s` */
+    int64_t certificate_ends; /* of the one that the exact hostname showed last; 0: none is known */
 };
 
 struct rule_page {
@@ -20,7 +22,7 @@ struct rule_page {
     const char *state;  /* "": any */
     int64_t after_id;   /* the page begins behind this id */
     uint32_t limit;
-    int64_t now_s; /* Unix seconds: pins expire by it */
+    int64_t now_s; /* Unix seconds */
     void (*row)(void *context, const struct rule_page_row *row);
     void *context;
 };
@@ -28,6 +30,22 @@ struct rule_page {
 /* Calls `row` for each, in the order of ids, and once more than `limit` where there are more. */
 enum database_status page_reader_rules(struct database *database, const struct rule_page *page,
                                        struct fault *ret_fault);
+
+/* The same of these rules alone, in their order, `limit` at most; those that are gone or not
+ * searched for are passed over. `*ret_looked_at` is how many of them the page took. */
+struct rule_ids {
+    const int64_t *id;
+    size_t count;
+};
+enum database_status page_reader_rules_of(struct database *database, const struct rule_page *page,
+                                          const struct rule_ids *ids, size_t *ret_looked_at,
+                                          struct fault *ret_fault);
+
+/* The table `provider`; on DATABASE_OK the caller owns `*ret_catalogue`. */
+struct provider_catalogue;
+enum database_status page_reader_providers(struct database *database,
+                                           struct provider_catalogue **ret_catalogue,
+                                           struct fault *ret_fault);
 
 /* Calls `each` for each state that rules are in, and with "" for those not judged yet. */
 struct state_counts {

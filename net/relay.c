@@ -1,5 +1,6 @@
 /* net/relay.c - bytes both ways between two connected sockets. */
 #include "net/relay.h"
+#include "base/counter.h"
 #include "net/socket.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@ struct relay_pool {
     struct relay_list busy; /* in the order of their next turns */
     uint64_t turn;
     struct pipe_pool *pipes; /* owned */
+    _Atomic uint64_t bytes_up, bytes_down;
     uint8_t buffer[RELAY_BUFFER_BYTES];
 };
 
@@ -39,6 +41,8 @@ struct relay_pool *relay_pool_new(uv_loop_t *loop)
     pool->pipes = pipes;
     TAILQ_INIT(&pool->busy);
     pool->turn = 0;
+    atomic_init(&pool->bytes_up, 0);
+    atomic_init(&pool->bytes_down, 0);
     uv_idle_init(loop, &pool->next_turn);
     pool->next_turn.data = pool;
     return pool;
@@ -56,6 +60,11 @@ void relay_pool_free(struct relay_pool *pool)
     assert(TAILQ_EMPTY(&pool->busy));
     pipe_pool_free(pool->pipes);
     uv_close((uv_handle_t *)&pool->next_turn, on_pool_closed);
+}
+
+struct relay_bytes relay_pool_bytes(const struct relay_pool *pool)
+{
+    return (struct relay_bytes){ counter_read(&pool->bytes_up), counter_read(&pool->bytes_down) };
 }
 
 static void set_busy(struct relay *relay, bool is_busy)
@@ -132,6 +141,13 @@ static void hurry_server(struct relay *relay, const struct relay_flow *flow)
     socket_set_no_delay(flow->to->descriptor);
 }
 
+static void count_bytes(struct relay *relay, struct relay_flow *flow, size_t size)
+{
+    bool is_up = flow == &relay->up;
+    flow->bytes += size;
+    counter_add(is_up ? &relay->pool->bytes_up : &relay->pool->bytes_down, size);
+}
+
 /* Gives bytes to `to`; returns how many it took. */
 static size_t send_some(struct relay *relay, struct relay_flow *flow, const uint8_t *bytes,
                         size_t size)
@@ -143,7 +159,7 @@ static size_t send_some(struct relay *relay, struct relay_flow *flow, const uint
     size_t taken = sent > 0 ? (size_t)sent : 0;
     if (taken < size)
         flow->can_write = false; /* epoll(7): the kernel tells when it takes more */
-    flow->bytes += taken;
+    count_bytes(relay, flow, taken);
     return taken;
 }
 
@@ -236,7 +252,7 @@ static void drain_pipe(struct relay *relay, struct relay_flow *flow)
     while (size < 0 && errno == EINTR);
     size_t taken = size > 0 ? (size_t)size : 0;
     flow->in_pipe -= taken;
-    flow->bytes += taken;
+    count_bytes(relay, flow, taken);
     if (size < 0 && errno == EAGAIN)
         flow->can_write = false;
     else if (size <= 0)

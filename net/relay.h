@@ -72,6 +72,12 @@ struct relay_pool *relay_pool_new(uv_loop_t *loop);
  * loop once more. NULL is fine. */
 void relay_pool_free(struct relay_pool *pool);
 
+/* Bytes that its relays have passed on so far, to servers and to clients. Any thread. */
+struct relay_bytes {
+    uint64_t up, down;
+};
+struct relay_bytes relay_pool_bytes(const struct relay_pool *pool);
+
 /* What is known of one side when the relay begins. */
 struct relay_preface {
     uint8_t *bytes;    /* that it sent; allocated, taken over by relay_start(); NULL: none */

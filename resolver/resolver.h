@@ -76,6 +76,9 @@ struct resolver_event {
 struct resolver_sink {
     void *context;
     void (*query_denied)(void *context, const struct resolver_event *event); /* NULL: nobody */
+    /* A rule decided, either way; for each such query, so it must cost next to nothing. NULL:
+     * nobody is told. */
+    void (*rule_decided)(void *context, int64_t rule_id, int64_t now_s);
 };
 
 /* How a resolver learns whether a name exists upstream, which only queries of observed clients

@@ -1,6 +1,7 @@
 /* sni-gate/gate.c - accepting connections. */
 #include "sni-gate/gate.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "net/socket.h"
 #include "policy/policy.h"
 #include "policy/policy_feed.h"
@@ -376,7 +377,7 @@ void gate_close_all(struct gate *gate)
 
 size_t gate_connection_count(const struct gate *gate)
 {
-    return gate->sessions.live_count;
+    return atomic_load_explicit(&gate->sessions.live_count, memory_order_relaxed);
 }
 
 uint64_t gate_unchecked_address_count(const struct gate *gate)
@@ -387,4 +388,29 @@ uint64_t gate_unchecked_address_count(const struct gate *gate)
 uint64_t gate_ech_count(const struct gate *gate)
 {
     return atomic_load_explicit(&gate->sessions.ech_count, memory_order_relaxed);
+}
+
+struct relay_bytes gate_bytes(const struct gate *gate)
+{
+    struct relay_bytes bytes = relay_pool_bytes(gate->sessions.relays);
+    bytes.up += counter_read(&gate->sessions.opening_bytes_up);
+    bytes.down += counter_read(&gate->sessions.opening_bytes_down);
+    return bytes;
+}
+
+const struct gate_times *gate_times(const struct gate *gate)
+{
+    return &gate->sessions.times;
+}
+
+void gate_walk_begin(struct gate *gate)
+{
+    sessions_walk_begin(&gate->sessions);
+}
+
+bool gate_walk_some(struct gate *gate,
+                    void (*each)(void *context, const struct gate_connection *connection),
+                    void *context)
+{
+    return sessions_walk_some(&gate->sessions, each, context);
 }

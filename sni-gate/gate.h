@@ -2,7 +2,10 @@
  * It knows neither the database nor the log: it is handed a view of the policy and a sink.
  * Everything here belongs to the worker's loop. */
 #pragma once
+#include "net/relay.h"
+#include "sni-gate/connection_list.h"
 #include "sni-gate/gate_event.h"
+#include "sni-gate/gate_times.h"
 
 #include <stddef.h>
 #include <uv.h>
@@ -59,8 +62,8 @@ void gate_close_all(struct gate *gate);
 /* There is another policy: judges every connection again, some each turn of the loop. */
 void gate_policy_changed(struct gate *gate);
 
-/* Connections of which the sink has not been told; within the sink's call, without the one it is
- * told of. */
+/* Connections of whose end the sink has not been told; within that call, without the one it is
+ * told of. Any thread. */
 size_t gate_connection_count(const struct gate *gate);
 
 /* Connections of allowed names whose local address lay outside all ranges, so that whose it is was
@@ -69,6 +72,19 @@ uint64_t gate_unchecked_address_count(const struct gate *gate);
 
 /* Allowed names whose hello had the extension encrypted_client_hello. Any thread. */
 uint64_t gate_ech_count(const struct gate *gate);
+
+/* Bytes that went through the gate so far, to servers and to clients. Any thread. */
+struct relay_bytes gate_bytes(const struct gate *gate);
+
+/* How long its work took so far. Any thread. */
+const struct gate_times *gate_times(const struct gate *gate);
+
+/* Goes through all live connections, the youngest first, some each call; one walk at a time. What
+ * comes or goes meanwhile is seen or not. gate_walk_some() is false when all were seen. */
+void gate_walk_begin(struct gate *gate);
+bool gate_walk_some(struct gate *gate,
+                    void (*each)(void *context, const struct gate_connection *connection),
+                    void *context);
 
 /* Stops and closes everything, then frees. Sockets and lookups are let go at once, so poller and
  * DNS channel may be freed right after; the memory goes with close callbacks, so run the loop. NULL

@@ -62,11 +62,15 @@ struct gate_event {
     enum gate_proof proof;
     uint64_t bytes_up, bytes_down; /* to the server, to the client */
     int64_t duration_ms;
+    bool was_opened; /* it came to be relayed: connection_opened() told of it */
     enum gate_end end;
 };
 
-/* Who is told. Called once a connection, on the worker's loop. */
+/* Who is told, on the worker's loop. */
 struct gate_sink {
     void *context;
+    /* Once a connection, when it has ended. */
     void (*connection_ended)(void *context, const struct gate_event *event);
+    /* Before that, of one that is relayed from now on; `end` means nothing yet. NULL: nobody. */
+    void (*connection_opened)(void *context, const struct gate_event *event);
 };

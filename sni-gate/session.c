@@ -272,6 +272,7 @@ static void decide(struct session *session)
 {
     const struct policy_question question = { session->arrival.client.address,
                                               &session->opening->hello.name };
+    int64_t started_ns = clock_monotonic_ns();
     const struct policy *policy = policy_view_get(session->context->view);
     session->verdict = policy_decide(policy, &question, session->arrival.port, clock_realtime_s());
     if (session->verdict.decision == DECISION_ALLOW)
@@ -282,6 +283,7 @@ static void decide(struct session *session)
         take_connect_to(session, policy);
     session_demand(session,
                    policy_requirement(policy, &session->opening->hello.name, &session->verdict));
+    histogram_add(&session->context->times.decision, clock_monotonic_ns() - started_ns);
     session_step(session, session->verdict.decision == DECISION_ALLOW ? NAME_ALLOWED : REFUSED);
 }
 
@@ -332,7 +334,11 @@ static void look_up_server(struct session *session)
 
 static void on_connected(struct upstream_request *request, enum reason reason)
 {
-    go_on_or_refuse(session_of_request(request), reason, CONNECTED);
+    struct session *session = session_of_request(request);
+    if (reason == REASON_ALLOWED)
+        histogram_add(&session->context->times.connect,
+                      clock_monotonic_ns() - session->opening->connecting_ns);
+    go_on_or_refuse(session, reason, CONNECTED);
 }
 
 static void connect_to_server(struct session *session)
@@ -343,6 +349,7 @@ static void connect_to_server(struct session *session)
         port = opening->connect_to->port;
     free(opening->connect_to);
     opening->connect_to = NULL;
+    opening->connecting_ns = clock_monotonic_ns();
     upstream_connect(&opening->request, port, on_connected);
 }
 
@@ -518,6 +525,7 @@ static void relay_both_ways(struct session *session)
     session->server.on_ready = on_server_ready;
     session_leave_opening(session);
     session_touch(session);
+    session_tell_opened(session);
     relay_start(&session->relay, session->context->relays, &session->client, &session->server,
                 prefaces, on_relay_ended);
 }

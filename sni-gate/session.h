@@ -10,7 +10,9 @@
  * its header is read before the hello. */
 #pragma once
 #include "net/relay.h"
+#include "sni-gate/connection_list.h"
 #include "sni-gate/gate_event.h"
+#include "sni-gate/gate_times.h"
 #include "sni-gate/session_arrival.h"
 #include "upstream/upstream.h"
 
@@ -26,6 +28,7 @@ enum {
     SESSION_QUIET_MS = 30 * 1000,     /* from then on a silent peer is asked after, */
     SESSION_SHED_MS = 60 * 1000,      /* and from then on a connection may make room for others */
     SESSION_REJUDGED_PER_TURN = 1000,
+    SESSION_WALKED_PER_TURN = 1000,
 };
 
 struct certificate_checker;
@@ -51,9 +54,12 @@ struct session_context {
     struct session_list live;           /* not yet told to the sink */
     struct session_queue active, quiet; /* that relay, the longest idle first */
     struct session *next_judged;        /* NULL: no judging is under way */
-    size_t live_count;
-    size_t opening_count;       /* those whose close callbacks have not come */
-    _Atomic uint64_t ech_count; /* hellos with encrypted_client_hello; any thread reads */
+    struct session *next_walked;        /* NULL: no walk is under way */
+    _Atomic size_t live_count;          /* any thread reads */
+    size_t opening_count;               /* those whose close callbacks have not come */
+    _Atomic uint64_t ech_count;         /* hellos with encrypted_client_hello; any thread reads */
+    struct gate_times times;
+    _Atomic uint64_t opening_bytes_up, opening_bytes_down; /* before relays began; likewise */
     void (*on_all_freed)(struct session_context *context); /* whenever opening_count falls to 0 */
 };
 
@@ -72,6 +78,12 @@ void session_report_turned_away(const struct session_context *context,
 /* Counts a client's connection in, where there may be one more: REASON_ALLOWED, or why not. */
 enum reason sessions_count_in(struct session_context *context, const struct ip_address *client);
 void sessions_count_out(struct session_context *context, const struct ip_address *client);
+
+/* Copies what is known of a live one. */
+typedef void (*session_walk_fn)(void *context, const struct gate_connection *connection);
+/* Goes through all that are live, the youngest first, some each call. False when all were seen. */
+void sessions_walk_begin(struct session_context *context);
+bool sessions_walk_some(struct session_context *context, session_walk_fn each, void *argument);
 
 /* To be called about once a second: ends those that were idle for too long. */
 void sessions_sweep(struct session_context *context);

@@ -62,14 +62,14 @@ void session_drain_client(struct session *session, uint32_t events)
     session_end(session, GATE_END_REFUSED);
 }
 
-static void tell_sink(const struct session *session)
+/* `name` has room for its name, which the event then borrows. */
+static struct gate_event describe(const struct session *session, struct host_name *name)
 {
-    struct host_name name;
-    bool has_name = session_name(session, &name);
-    const struct gate_event event = {
+    bool has_name = session_name(session, name);
+    return (struct gate_event){
         .client = session->arrival.client,
         .proxy = session->arrival.proxy,
-        .name = has_name ? &name : NULL,
+        .name = has_name ? name : NULL,
         .has_ech = session->has_ech,
         .port = session->arrival.port,
         .verdict = session->verdict,
@@ -84,10 +84,27 @@ static void tell_sink(const struct session *session)
         .bytes_up = session->bytes_up + session->relay.up.bytes,
         .bytes_down = session->bytes_down + session->relay.down.bytes,
         .duration_ms = clock_monotonic_ms() - session->started_ms,
+        .was_opened = session->is_opened,
         .end = session->end,
     };
+}
+
+static void tell_sink(const struct session *session)
+{
+    struct host_name name;
+    const struct gate_event event = describe(session, &name);
     const struct gate_sink *sink = &session->context->sink;
     sink->connection_ended(sink->context, &event);
+}
+
+void session_tell_opened(struct session *session)
+{
+    struct host_name name;
+    const struct gate_sink *sink = &session->context->sink;
+    session->is_opened = true;
+    const struct gate_event event = describe(session, &name);
+    if (sink->connection_opened != NULL)
+        sink->connection_opened(sink->context, &event);
 }
 
 /* Lets the peer see a reset where the other side's connection was reset, unless that would take

@@ -37,6 +37,7 @@ struct session_opening {
     struct handshake_watch watch;
     uint32_t client_events; /* epoll's, since the hello was read */
     size_t drained_bytes;
+    int64_t connecting_ns; /* since when */
 };
 
 /* How it got to its server. */
@@ -59,6 +60,7 @@ struct session {
     struct certificate_finding *finding; /* counted; NULL: none yet, or no certificate was seen */
     enum gate_proof proof;
     int64_t started_ms;
+    bool is_opened; /* it is, or was, relayed */
     bool has_ech;
     bool is_counted; /* its client has one more by it */
     struct socket_watch client;
@@ -115,6 +117,8 @@ void session_send_alert(struct session *session);
  * enough. */
 void session_drain_client(struct session *session, uint32_t events);
 
+/* Tells the sink that bytes go both ways from now on. */
+void session_tell_opened(struct session *session);
 /* Closes everything, tells the sink, and frees. */
 void session_close(struct session *session);
 

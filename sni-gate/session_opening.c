@@ -1,5 +1,6 @@
 /* sni-gate/session_opening.c - what only the beginning of a connection needs, and how a session
  * goes on without it. */
+#include "base/counter.h"
 #include "policy/connect_to.h"
 #include "sni-gate/session_layout.h"
 
@@ -53,6 +54,8 @@ void session_leave_opening(struct session *session)
                                              opening->request.is_stale };
     session->bytes_up = opening->watch.up.passed;
     session->bytes_down = opening->watch.down.passed;
+    counter_add(&session->context->opening_bytes_up, session->bytes_up);
+    counter_add(&session->context->opening_bytes_down, session->bytes_down);
     session_stop_checking(session);
     handshake_watch_release(&opening->watch);
     hello_assembler_release(&opening->hello.assembler);

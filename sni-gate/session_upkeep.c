@@ -43,6 +43,8 @@ void session_unlist(struct session *session)
     struct session_context *context = session->context;
     if (context->next_judged == session)
         context->next_judged = LIST_NEXT(session, live);
+    if (context->next_walked == session)
+        context->next_walked = LIST_NEXT(session, live);
     leave_queue(session);
     LIST_REMOVE(session, live);
     context->live_count--;

@@ -1,5 +1,6 @@
 /* upstream/name_cache.c - what the upstream DNS said of names. */
 #include "upstream/name_cache.h"
+#include "base/clock.h"
 #include "base/reader.h"
 #include "base/siphash.h"
 #include "base/text.h"
@@ -49,6 +50,7 @@ struct name_cache {
     uint32_t name_count;
     struct name_uses by_use;
     _Atomic uint64_t counters[NAME_CACHE_COUNTERS]; /* written by the owner alone */
+    _Atomic int64_t answered_s, failed_s;           /* likewise */
     struct name_bucket buckets[BUCKETS];
 };
 
@@ -56,6 +58,18 @@ static void count(struct name_cache *cache, enum name_cache_counter counter)
 {
     uint64_t value = atomic_load_explicit(&cache->counters[counter], memory_order_relaxed);
     atomic_store_explicit(&cache->counters[counter], value + 1, memory_order_relaxed);
+}
+
+static void note_time(_Atomic int64_t *time_s)
+{
+    atomic_store_explicit(time_s, clock_realtime_s(), memory_order_relaxed);
+}
+
+struct name_cache_times name_cache_times(const struct name_cache *cache)
+{
+    return (
+        struct name_cache_times){ atomic_load_explicit(&cache->answered_s, memory_order_relaxed),
+                                  atomic_load_explicit(&cache->failed_s, memory_order_relaxed) };
 }
 
 uint64_t name_cache_count(const struct name_cache *cache, enum name_cache_counter counter)
@@ -300,6 +314,7 @@ static void on_reply(void *context, const struct dns_lookup_result *reply)
     keep_reply(record, reply, now_ms);
     if (record->has_failed)
         count(cache, NAME_CACHE_FAILURES);
+    note_time(record->has_failed ? &cache->failed_s : &cache->answered_s);
     record->entry->holders++;
     while ((waiter = TAILQ_FIRST(&record->waiters)) != NULL) {
         struct name_answer answer = answer_now(record, now_ms);

@@ -102,4 +102,10 @@ void name_lookup_cancel(struct name_lookup *lookup);
 
 /* So far; the word of a counter: a literal. Any thread may ask. */
 uint64_t name_cache_count(const struct name_cache *cache, enum name_cache_counter counter);
+/* When the upstream DNS last answered, and when it last failed to, in Unix seconds; 0: never. Any
+ * thread may ask. */
+struct name_cache_times {
+    int64_t answered_s, failed_s;
+};
+struct name_cache_times name_cache_times(const struct name_cache *cache);
 const char *name_cache_counter_word(enum name_cache_counter counter);

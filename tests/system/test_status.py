@@ -363,10 +363,10 @@ def test_metrics_are_well_formed(start):
     assert answer.code == 200
     assert answer.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
     metrics = read_metrics(answer.body)
-    assert all(name.startswith("pinhole_") for name in metrics)
+    assert all(name.startswith(("pinhole_", "process_")) for name in metrics)
     assert metrics["pinhole_ready"] == {(): 1}
     assert metrics["pinhole_dns_queries_total"][(("transport", "udp"),)] == 2
-    assert metrics["pinhole_dns_outcomes_total"][(("outcome", "denied"),)] == 1
+    assert metrics["pinhole_dns_answers_total"][(("result", "denied"),)] == 1
     if shutil.which("promtool"):
         assert run(["promtool", "check", "metrics"], input=answer.body).returncode == 0
 

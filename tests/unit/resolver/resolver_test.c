@@ -32,7 +32,7 @@ static void fixture_init(struct fixture *fixture, const char *text, enum deny_an
     settings.deny_answer = deny_answer;
     *fixture = (struct fixture){ 0 };
     test_resolver_init(&fixture->test, text, &settings);
-    fixture->test.resolver.sink = (struct resolver_sink){ fixture, note_denied };
+    fixture->test.resolver.sink = (struct resolver_sink){ fixture, note_denied, NULL };
     test_resolver_gate(&fixture->test, "192.0.2.1");
     test_resolver_gate(&fixture->test, "192.0.2.2");
     test_resolver_gate(&fixture->test, "2001:db8::1");

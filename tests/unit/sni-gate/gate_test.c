@@ -32,6 +32,7 @@ struct fixture {
     uint16_t gate_port, server_port;
     int gate_listener;
     int client;
+    unsigned opened_count;
     unsigned event_count; /* and the last event, with its name as text */
     struct gate_event event;
     char event_name[NAME_MAX_BYTES];
@@ -45,6 +46,26 @@ static void note_end(void *context, const struct gate_event *event)
     fixture->event = *event;
     if (event->name != NULL)
         host_name_add_to(event->name, &text);
+}
+
+static void note_opened(void *context, const struct gate_event *event)
+{
+    struct fixture *fixture = context;
+    assert_true(event->was_opened);
+    assert_int_equal(event->verdict.rule_id, 7);
+    fixture->opened_count++;
+}
+
+static void expect_seen(void *context, const struct gate_connection *connection)
+{
+    const struct fixture *fixture = context;
+    struct host_name name;
+    assert_int_equal(host_name_parse(BYTES("api.test"), &name), HOST_NAME_OK);
+    assert_true(connection->has_name);
+    assert_memory_equal(connection->name.wire, name.wire, name.size);
+    assert_int_equal(connection->rule_id, 7);
+    assert_int_equal(connection->server.port, fixture->server_port);
+    assert_int_equal(connection->bytes_down, 5);
 }
 
 /* Allows api.test alone, on the server's port; opens loopback. */
@@ -74,7 +95,7 @@ static void start_gate(struct fixture *fixture)
         .upstream = &fixture->upstream,
         .view = &fixture->view,
         .addresses = &fixture->addresses,
-        .sink = { fixture, note_end },
+        .sink = { fixture, note_end, note_opened },
     };
     int listener = bound_socket(SOCK_STREAM, "127.0.0.1:0");
     fixture->gate_port = socket_endpoint(listener).port;
@@ -248,12 +269,18 @@ static void passes_the_very_same_bytes(void **state)
     send_bytes(fixture->server, "reply", 5);
     expect_bytes(fixture, fixture->client, "reply", 5);
     assert_int_equal(gate_connection_count(fixture->gate), 1);
+    assert_int_equal(fixture->opened_count, 1);
+    gate_walk_begin(fixture->gate);
+    assert_false(gate_walk_some(fixture->gate, expect_seen, fixture));
     assert_int_equal(shutdown(fixture->client, SHUT_WR), 0);
     assert_int_equal(await_bytes(&fixture->loop, fixture->server, &byte, 1), 0);
     assert_int_equal(shutdown(fixture->server, SHUT_WR), 0);
     expect_event(fixture, REASON_ALLOWED, GATE_END_CLOSED);
     assert_int_equal(fixture->event.bytes_up, size);
     assert_int_equal(fixture->event.bytes_down, 5);
+    assert_int_equal(gate_bytes(fixture->gate).up, size);
+    assert_int_equal(gate_bytes(fixture->gate).down, 5);
+    assert_int_equal(fixture->opened_count, 1);
     assert_int_equal(fixture->event.verdict.rule_id, 7);
     assert_int_equal(fixture->event.port, fixture->server_port);
     assert_int_equal(fixture->event.server.port, fixture->server_port);

@@ -1,0 +1,116 @@
+/* app/status_health.c - the health that the status page shows. */
+#include "app/status_health.h"
+#include "app/log_thread.h"
+#include "base/text.h"
+#include "db/policy_file.h"
+#include "net/socket.h"
+#include "policy/policy.h"
+#include "policy/policy_feed.h"
+
+#include <dirent.h>
+#include <stdio.h>
+
+static const char *write_endpoint(const struct endpoint *endpoint, struct arena *arena)
+{
+    char buffer[80];
+    struct text text = text_in(buffer, sizeof(buffer));
+    endpoint_add_to(endpoint, &text);
+    return arena_copy(arena, buffer);
+}
+
+static void add_listener(struct status_health *health, const char *kind,
+                         const struct endpoint *endpoint, const char *note)
+{
+    if (health->listener_count < STATUS_LISTENERS_MAX)
+        health->listener[health->listener_count++] =
+            (struct status_listener){ kind, write_endpoint(endpoint, &health->arena), note };
+}
+
+static void fill_listeners(const struct options *options, struct status_health *health)
+{
+    char note[64];
+    for (uint32_t i = 0; i < options->dns_listen_count; i++)
+        add_listener(health, "dns", &options->dns_listen[i], "");
+    for (uint32_t i = 0; i < options->dot_listen_count; i++)
+        add_listener(health, "dot", &options->dot_listen[i], "DNS over TLS");
+    for (uint32_t i = 0; i < options->tls_listen_count; i++) {
+        const struct tls_listener *listener = &options->tls_listen[i];
+        (void)snprintf(note, sizeof(note), "for port %u%s", listener->client_port,
+                       listener->is_for_proxies ? ", from proxies" : "");
+        add_listener(health, "tls", &listener->endpoint, arena_copy(&health->arena, note));
+    }
+    add_listener(health, "status", &options->status_listen, "");
+}
+
+/* The DNS library chooses a server for each question and does not say which, so what is known is
+ * said of all: it is exact where there is one. */
+static void fill_servers(const struct health_parts *parts, struct status_health *health)
+{
+    const struct options *options = parts->options;
+    const struct name_cache_times *times = &parts->counts->name_times;
+    bool is_healthy = times->failed_s <= times->answered_s;
+    for (uint32_t i = 0; i < options->upstream_dns_count && i < STATUS_SERVERS_MAX; i++)
+        health->server[health->server_count++] = (struct status_server){
+            .zone = "",
+            .address = write_endpoint(&options->upstream_dns[i], &health->arena),
+            .is_healthy = is_healthy,
+            .fault = is_healthy ? "" : "the last question failed",
+            .queries = parts->counts->names[NAME_CACHE_QUERIES],
+            .failures = parts->counts->names[NAME_CACHE_FAILURES],
+            .last_answer_s = times->answered_s,
+        };
+}
+
+/* One a descriptor; that of this look itself is among them. */
+uint64_t status_health_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    uint64_t count = 0;
+    if (folder == NULL)
+        return 0;
+    while (readdir(folder) != NULL)
+        count++;
+    (void)closedir(folder);
+    return count > 3 ? count - 3 : 0; /* ".", ".." and the folder itself */
+}
+
+static void fill_process(const struct health_parts *parts, struct status_health *health)
+{
+    size_t memory_bytes = 0;
+    health->version = PINHOLE_VERSION;
+    health->started_s = parts->started_s;
+    health->worker_count = parts->options->workers;
+    health->descriptors = status_health_descriptors();
+    health->descriptor_limit = socket_descriptor_limit();
+    health->log_lines_dropped = log_thread_dropped(parts->log);
+    if (uv_resident_set_memory(&memory_bytes) == 0)
+        health->memory_bytes = memory_bytes;
+}
+
+static void fill_policy(const struct health_parts *parts, struct status_health *health)
+{
+    struct policy *policy = policy_feed_latest(policy_thread_feed(parts->policy));
+    struct policy_state state = policy_thread_state(parts->policy);
+    health->policy_version = policy_version(policy);
+    health->rule_count = policy_rule_count(policy);
+    policy_unref(policy);
+    health->policy_loaded_s = state.loaded_s;
+    health->load_fault = state.is_stale ? arena_copy(&health->arena, state.fault) : "";
+    health->load_fault_s = state.is_stale ? state.stale_s : 0;
+}
+
+void status_health_fill(const struct health_parts *parts, struct status_health *health)
+{
+    const char *path = parts->options->db;
+    struct policy_file_look look = policy_file_look(path);
+    health->is_ready = parts->not_ready == NULL;
+    health->not_ready = parts->not_ready != NULL ? parts->not_ready : "";
+    health->database_path = path;
+    health->database_fault = "";
+    health->is_database_writable = policy_file_is_writable(path);
+    health->database_bytes = (uint64_t)(look.size_bytes + look.log_size_bytes);
+    fill_policy(parts, health);
+    fill_process(parts, health);
+    fill_listeners(parts->options, health);
+    fill_servers(parts, health);
+}

@@ -1,0 +1,279 @@
+/* app/status_live.c - what the status page shows of live connections and recent decisions. */
+#include "app/status_live.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "policy/policy.h"
+#include "policy/policy_feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_BYTES = 4 * HOST_NAME_WIRE_MAX + 8, CLIENT_BYTES = 64, SENTENCE_BYTES = 1024 };
+
+/* What one worker found. Its own while it is asked. */
+struct share {
+    struct status_live *live;
+    struct worker_look look;
+    struct connection_list connections;
+    uint64_t found; /* of its live connections, by the search */
+    struct decision_ring recent;
+};
+
+struct status_live {
+    struct live_setup setup;
+    struct policy *policy; /* owns a reference: whose groups the clients are in */
+    struct share share[];
+};
+
+static connection_order_fn order_of(enum status_order order)
+{
+    switch (order) {
+    case STATUS_ORDER_BYTES:
+        return connection_order_bytes;
+    case STATUS_ORDER_NAME:
+        return connection_order_name;
+    case STATUS_ORDER_CLIENT:
+        return connection_order_client;
+    case STATUS_ORDER_AGE:
+    case STATUS_ORDER_ID:
+    case STATUS_ORDER_HITS:
+    case STATUS_ORDER_COUNT:
+    case STATUS_ORDER_LAST:
+    case STATUS_ORDER_FIRST:
+        break;
+    }
+    return connection_order_age;
+}
+
+static uint32_t limit_of(const struct status_selection *selection)
+{
+    return selection->limit < CONNECTION_LIST_MAX ? selection->limit : CONNECTION_LIST_MAX;
+}
+
+struct status_live *status_live_new(const struct live_setup *setup)
+{
+    struct status_live *live =
+        calloc(1, sizeof(*live) + setup->worker_count * sizeof(struct share));
+    if (live == NULL)
+        return NULL;
+    live->setup = *setup;
+    live->policy = policy_feed_latest(setup->feed);
+    return live;
+}
+
+void status_live_free(struct status_live *live)
+{
+    if (live == NULL)
+        return;
+    policy_unref(live->policy);
+    free(live);
+}
+
+static void write_name(const struct host_name *name, uint16_t port, char ret_text[NAME_BYTES])
+{
+    struct text text = text_in(ret_text, NAME_BYTES);
+    host_name_add_to(name, &text);
+    if (port != 0 && port != RULE_DEFAULT_PORT)
+        text_add_format(&text, ":%u", port);
+}
+
+static void write_address(const struct ip_address *address, char ret_text[CLIENT_BYTES])
+{
+    struct text text = text_in(ret_text, CLIENT_BYTES);
+    ip_address_add_to(address, &text);
+}
+
+static const char *group_of(const struct status_live *live, const struct ip_address *address)
+{
+    const struct client_groups *groups = policy_client_groups(live->policy);
+    struct client client = client_of(groups, address);
+    return client_groups_name(groups, client_home_group(&client));
+}
+
+static bool contains(const char *text, const char *search)
+{
+    return strcasestr(text, search) != NULL;
+}
+
+/* On the worker. */
+
+static bool is_searched(const struct status_live *live, const struct gate_connection *connection)
+{
+    char name[NAME_BYTES] = "", client[CLIENT_BYTES];
+    const char *search = live->setup.request->query.connections.search;
+    if (search[0] == '\0')
+        return true;
+    if (connection->has_name)
+        write_name(&connection->name, connection->port, name);
+    write_address(&connection->client.address, client);
+    return contains(name, search) || contains(client, search) ||
+           contains(group_of(live, &connection->client.address), search);
+}
+
+static void take_connection(void *context, const struct gate_connection *connection)
+{
+    struct share *share = context;
+    if (!is_searched(share->live, connection))
+        return;
+    share->found++;
+    connection_list_add(&share->connections, connection);
+}
+
+static void on_looked(struct worker_look *look)
+{
+    struct share *share = look->context;
+    share->live->setup.done(share->live->setup.context);
+}
+
+bool status_live_ask(struct status_live *live, uint32_t worker)
+{
+    struct share *share = &live->share[worker];
+    struct status_request *request = live->setup.request;
+    bool wants_connections = (request->query.parts & STATUS_CONNECTIONS) != 0;
+    bool wants_decisions = (request->query.parts & STATUS_DECISIONS) != 0;
+    share->live = live;
+    share->connections.order = order_of(request->query.connections.order);
+    share->connections.limit = limit_of(&request->query.connections);
+    share->look = (struct worker_look){ .ret_recent = wants_decisions ? &share->recent : NULL,
+                                        .connection = wants_connections ? take_connection : NULL,
+                                        .context = share,
+                                        .is_abandoned = &request->is_abandoned,
+                                        .done = on_looked };
+    return worker_look(live->setup.workers[worker], &share->look);
+}
+
+/* Connections */
+
+static const char *verified_words(const struct gate_connection *connection)
+{
+    bool is_seen = connection->proof == GATE_PROOF_HANDSHAKE;
+    if (connection->is_checking)
+        return "under way";
+    if (connection->mode == VERIFY_NONE || connection->is_observed)
+        return "not checked";
+    if (connection->proof == GATE_PROOF_NONE)
+        return "not yet";
+    if (connection->proof == GATE_PROOF_RESUMED)
+        return "resumed: by the check before it";
+    if (connection->mode == VERIFY_PIN_ONLY)
+        return is_seen ? "pin, in this handshake" : "pin, by a check";
+    if (connection->has_pins)
+        return is_seen ? "chain and pin, in this handshake" : "chain and pin, by a check";
+    return is_seen ? "chain, in this handshake" : "chain, by a check";
+}
+
+static void add_connection(const struct status_live *live, const struct gate_connection *connection,
+                           struct status_connections *data)
+{
+    char name[NAME_BYTES] = "", client[CLIENT_BYTES], server[CLIENT_BYTES] = "";
+    struct text text = text_in(server, sizeof(server));
+    int64_t age_ms = clock_monotonic_ms() - connection->started_ms;
+    if (connection->has_name)
+        write_name(&connection->name, connection->port, name);
+    if (connection->server.address.family != 0)
+        endpoint_add_to(&connection->server, &text);
+    write_address(&connection->client.address, client);
+    data->row[data->count++] = (struct status_connection){
+        .client = arena_copy(&data->arena, client),
+        .client_group = arena_copy(&data->arena, group_of(live, &connection->client.address)),
+        .name = arena_copy(&data->arena, name),
+        .server = arena_copy(&data->arena, server),
+        .rule_id = connection->rule_id,
+        .verified = verified_words(connection),
+        .bytes_up = connection->bytes_up,
+        .bytes_down = connection->bytes_down,
+        .started_s = clock_realtime_s() - age_ms / 1000,
+    };
+}
+
+static void fill_connections(const struct status_live *live, struct status_connections *data)
+{
+    const struct status_selection *selection = &live->setup.request->query.connections;
+    struct connection_list *all = calloc(1, sizeof(*all));
+    if (all == NULL) {
+        data->missing = "out of memory";
+        return;
+    }
+    all->order = order_of(selection->order);
+    all->limit = limit_of(selection);
+    for (uint32_t i = 0; i < live->setup.worker_count; i++) {
+        const struct share *share = &live->share[i];
+        data->found += share->found;
+        for (uint32_t rank = 0; rank < share->connections.count; rank++)
+            connection_list_add(all, connection_list_at(&share->connections, rank));
+    }
+    for (uint32_t rank = 0; rank < all->count; rank++)
+        add_connection(live, connection_list_at(all, rank), data);
+    free(all);
+}
+
+/* Decisions */
+
+/* The newest that no share before it has given; NULL: there is none. */
+static const struct recent_decision *next_decision(const struct status_live *live, size_t *taken)
+{
+    const struct recent_decision *newest = NULL;
+    uint32_t of = 0;
+    for (uint32_t i = 0; i < live->setup.worker_count; i++) {
+        const struct decision_ring *ring = &live->share[i].recent;
+        if (taken[i] == decision_ring_count(ring))
+            continue;
+        const struct recent_decision *next = decision_ring_at(ring, taken[i]);
+        if (newest == NULL || next->time_ms > newest->time_ms) {
+            newest = next;
+            of = i;
+        }
+    }
+    if (newest != NULL)
+        taken[of]++;
+    return newest;
+}
+
+static void add_decision(const struct status_live *live, const struct recent_decision *recent,
+                         struct status_decisions *data)
+{
+    char name[NAME_BYTES] = "", client[CLIENT_BYTES], sentence[SENTENCE_BYTES];
+    struct text text = text_in(sentence, sizeof(sentence));
+    const char *search = live->setup.request->query.decisions.search;
+    const char *group = group_of(live, &recent->client);
+    const char *reason = reason_word(recent->verdict.reason);
+    if (recent->has_name)
+        write_name(&recent->name, recent->port, name);
+    write_address(&recent->client, client);
+    if (!contains(name, search) && !contains(client, search) && !contains(group, search) &&
+        !contains(reason, search))
+        return;
+    verdict_add_sentence(&recent->verdict, recent->has_name ? &recent->name : NULL, recent->port,
+                         &text);
+    data->row[data->count++] = (struct status_decision){
+        .time_ms = recent->time_ms,
+        .kind = recent->is_connection ? "connection" : "query",
+        .outcome = recent->outcome,
+        .client = arena_copy(&data->arena, client),
+        .client_group = arena_copy(&data->arena, group),
+        .name = arena_copy(&data->arena, name),
+        .reason = reason,
+        .sentence = arena_copy(&data->arena, sentence),
+        .rule_id = recent->verdict.rule_id,
+    };
+}
+
+static void fill_decisions(const struct status_live *live, struct status_decisions *data)
+{
+    uint32_t limit = live->setup.request->query.decisions.limit;
+    size_t taken[OPTIONS_WORKERS_MAX] = { 0 };
+    const struct recent_decision *recent;
+    if (limit > STATUS_ROWS_MAX)
+        limit = STATUS_ROWS_MAX;
+    while (data->count < limit && (recent = next_decision(live, taken)) != NULL)
+        add_decision(live, recent, data);
+}
+
+void status_live_fill(const struct status_live *live)
+{
+    struct status_request *request = live->setup.request;
+    if ((request->query.parts & STATUS_CONNECTIONS) != 0)
+        fill_connections(live, &request->data->connections);
+    if ((request->query.parts & STATUS_DECISIONS) != 0)
+        fill_decisions(live, &request->data->decisions);
+}

@@ -1,0 +1,45 @@
+/* policy/rule_counters.h - how often each rule decided, for the rules that did: a table of fixed
+ * size by rule id, as a million rules may exist and few are used.
+ *
+ * One thread writes, without a lock or an allocation; any thread reads at the same time. A rule
+ * keeps its place for good, so counts never fall; one that finds none when the table is full is
+ * counted as left out. Ids are given once and never again. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rule_counters;
+
+/* What is known of one rule. */
+struct rule_count {
+    int64_t rule_id;
+    uint64_t queries, connections; /* that it allowed or denied */
+    int64_t last_used_s;           /* Unix seconds; 0: never */
+    uint64_t live_connections;
+};
+
+enum { RULE_COUNTERS_PROBES = 32 }; /* places that a rule may take */
+
+/* `places` is a power of two, at least RULE_COUNTERS_PROBES. NULL when out of memory. */
+struct rule_counters *rule_counters_new(uint32_t places);
+/* NULL is fine. */
+void rule_counters_free(struct rule_counters *counters);
+
+/* The owner; `rule_id` is not 0. */
+void rule_counters_query(struct rule_counters *counters, int64_t rule_id, int64_t now_s);
+void rule_counters_connection(struct rule_counters *counters, int64_t rule_id, int64_t now_s);
+/* One of its connections is open now; is no more. */
+void rule_counters_opened(struct rule_counters *counters, int64_t rule_id);
+void rule_counters_closed(struct rule_counters *counters, int64_t rule_id);
+
+/* Any thread: adds what is known of `rule_id` to `sum`. */
+void rule_counters_add_to(const struct rule_counters *counters, int64_t rule_id,
+                          struct rule_count *sum);
+
+/* Any thread: calls `each` for every rule that has a place. */
+void rule_counters_each(const struct rule_counters *counters,
+                        void (*each)(void *context, const struct rule_count *count), void *context);
+
+/* Any thread: decisions of rules that found no place. */
+uint64_t rule_counters_left_out(const struct rule_counters *counters);
