@@ -1,5 +1,6 @@
 /* app/options.c - the command line and its environment. */
 #include "app/options.h"
+#include "app/options_check.h"
 #include "base/text.h"
 #include "net/dns_channel.h"
 #include "resolver/dns.h"
@@ -317,16 +318,6 @@ static const struct option {
 };
 enum { OPTION_COUNT = sizeof(table) / sizeof(table[0]) };
 
-static bool usage_fault(struct fault *fault, const char *what, const char *where,
-                        const char *remedy)
-{
-    fault->is_usage = true;
-    fault_what(fault, "%s", what);
-    fault_where(fault, "%s", where);
-    fault_remedy(fault, "%s", remedy);
-    return false;
-}
-
 /* `name` is what the person wrote: the flag, or its variable. */
 static bool take_value(const struct option *option, struct options *options, const char *name,
                        const char *value, struct fault *fault)
@@ -337,7 +328,7 @@ static bool take_value(const struct option *option, struct options *options, con
     (void)snprintf(where, sizeof(where), "%s %s", name, value);
     (void)snprintf(remedy, sizeof(remedy), "give %s %s: %s", option->flag, option->value,
                    option->meaning);
-    return usage_fault(fault, "the value can't be used", where, remedy);
+    return options_fault(fault, "the value can't be used", where, remedy);
 }
 
 /* The option that `argument` names, whole or before a "=". `*ret_value` is what stands behind that,
@@ -374,16 +365,16 @@ static bool read_arguments(enum command command, char **arguments, struct option
         }
         const struct option *option = find_option(command, *arguments, &value);
         if (option == NULL)
-            return usage_fault(fault,
-                               (*arguments)[0] == '-' ? "no such option" : "one argument too many",
-                               *arguments, "pinhole --help shows what there is");
+            return options_fault(
+                fault, (*arguments)[0] == '-' ? "no such option" : "one argument too many",
+                *arguments, "pinhole --help shows what there is");
         bool *is_given = &ret_given[option - table];
         if (*is_given && !option->is_repeatable)
-            return usage_fault(fault, "the option stands twice", *arguments, "give it once");
+            return options_fault(fault, "the option stands twice", *arguments, "give it once");
         *is_given = true;
         if (option->value != NULL && value == NULL && *++arguments == NULL)
-            return usage_fault(fault, "a value is missing", option->flag,
-                               "pinhole --help shows what it takes");
+            return options_fault(fault, "a value is missing", option->flag,
+                                 "pinhole --help shows what it takes");
         if (option->value != NULL && value == NULL)
             value = *arguments;
         if (!take_value(option, options, option->flag, value, fault))
@@ -469,37 +460,12 @@ static bool default_gate_addresses(enum command command, struct options *options
         if (gate_addresses_add(&options->gate_addresses, &options->tls_listen[i].endpoint.address))
             continue;
         if (command == COMMAND_SERVE)
-            return usage_fault(
+            return options_fault(
                 fault, "no address to answer with",
                 "--tls-listen on a wildcard or too many addresses",
                 "give --gate-address ADDR, the address at which clients reach the gate");
     }
     return true;
-}
-
-static bool check_gate_addresses(const struct options *options, struct fault *fault)
-{
-    if (!gate_addresses_are_mixed(&options->gate_addresses, 4) &&
-        !gate_addresses_are_mixed(&options->gate_addresses, 6))
-        return true;
-    return usage_fault(fault, "addresses and ranges of one family",
-                       "--gate-address or PINHOLE_GATE_ADDRESS",
-                       "give IPv4, and IPv6, either addresses that all names share or ranges that "
-                       "give each name its own");
-}
-
-static bool check_proxies(enum command command, const struct options *options, struct fault *fault)
-{
-    bool has_listener = false;
-    for (uint32_t i = 0; i < options->tls_listen_count; i++)
-        has_listener = has_listener || options->tls_listen[i].is_for_proxies;
-    if (command != COMMAND_SERVE || has_listener == (options->proxy_count > 0))
-        return true;
-    if (has_listener)
-        return usage_fault(fault, "no proxy may use the listener", "--tls-listen with ,proxy",
-                           "give --proxy-from ADDR[/BITS], the network that the proxies are in");
-    return usage_fault(fault, "no listener is for proxies", "--proxy-from or PINHOLE_PROXY_FROM",
-                       "give --tls-listen ADDR:PORT,proxy, or leave --proxy-from out");
 }
 
 static bool default_upstream_dns(enum command command, struct options *options, struct fault *fault)
@@ -509,8 +475,8 @@ static bool default_upstream_dns(enum command command, struct options *options, 
     if (is_needed && options->upstream_dns_count == 0)
         options->upstream_dns_count = dns_system_servers(options->upstream_dns);
     return !is_needed || options->upstream_dns_count > 0 ||
-           usage_fault(fault, "no upstream DNS", "/etc/resolv.conf",
-                       "give --upstream-dns ADDR[:PORT]");
+           options_fault(fault, "no upstream DNS", "/etc/resolv.conf",
+                         "give --upstream-dns ADDR[:PORT]");
 }
 
 static bool check_target(enum command command, const struct options *options, struct fault *fault)
@@ -518,45 +484,10 @@ static bool check_target(enum command command, const struct options *options, st
     if (!takes_target(command) || options->target != NULL)
         return true;
     return command == COMMAND_PIN
-               ? usage_fault(fault, "a target is missing", "pinhole pin",
-                             "give a host name, as in: pinhole pin api.example.com")
-               : usage_fault(fault, "a target is missing", "pinhole explain",
-                             "give a host name, as in: pinhole explain api.example.com");
-}
-
-static bool check_dot(const struct options *options, struct fault *fault)
-{
-    const bool has_both = options->dot_certificate != NULL && options->dot_key != NULL;
-    const bool has_any = options->dot_certificate != NULL || options->dot_key != NULL;
-    if (options->dot_listen_count > 0 ? has_both : !has_any)
-        return true;
-    if (options->dot_listen_count > 0)
-        return usage_fault(fault, "DNS over TLS has no certificate or no key", "--dot-listen",
-                           "give --dot-certificate FILE and --dot-key FILE");
-    return usage_fault(fault, "no listener uses the certificate", "--dot-certificate or --dot-key",
-                       "give --dot-listen ADDR:PORT, or leave the others out");
-}
-
-static bool check_zones(const struct options *options, struct fault *fault)
-{
-    static const char flag[] = "--internal-zone or PINHOLE_INTERNAL_ZONE";
-    switch (options->zone_status) {
-    case ZONE_WHOLE_REVERSE_TREE:
-        return usage_fault(fault, "in-addr.arpa and ip6.arpa are not forwarded whole", flag,
-                           "name the networks that the server knows the names of, as in "
-                           "10.0.0.0/8=10.96.0.10");
-    case ZONE_BETWEEN_LABELS:
-        return usage_fault(fault, "a network that is no reverse zone", flag,
-                           "give networks whose BITS are a multiple of 8, for IPv6 of 4: several "
-                           "of them in place of this one");
-    case ZONE_TOO_MANY:
-        return usage_fault(fault, "too many zones, or servers of one zone", flag,
-                           "give at most 32 zones, with at most 4 servers each");
-    case ZONE_UNREADABLE:
-    case ZONE_OK:
-        break;
-    }
-    return true;
+               ? options_fault(fault, "a target is missing", "pinhole pin",
+                               "give a host name, as in: pinhole pin api.example.com")
+               : options_fault(fault, "a target is missing", "pinhole explain",
+                               "give a host name, as in: pinhole explain api.example.com");
 }
 
 static bool fill_defaults(enum command command, struct options *options, struct fault *fault)
@@ -590,9 +521,7 @@ bool options_read(enum command command, char **arguments, struct options *ret_op
                                .zone_status = ZONE_OK };
     if (!read_arguments(command, arguments, &options, is_given, fault) ||
         !read_variables(command, &options, is_given, fault) ||
-        !check_gate_addresses(&options, fault) || !check_zones(&options, fault) ||
-        !check_proxies(command, &options, fault) || !check_dot(&options, fault) ||
-        !fill_defaults(command, &options, fault))
+        !options_check(command, &options, fault) || !fill_defaults(command, &options, fault))
         return false;
     *ret_options = options;
     return true;
