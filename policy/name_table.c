@@ -10,7 +10,6 @@ enum { FIRST_SLOTS = 16, FIRST_CAPACITY = 16 };
 void name_hashes_compute(const struct siphash_key *key, const struct host_name *name,
                          struct name_hashes *ret_hashes)
 {
-    uint8_t block[sizeof(uint64_t) + HOST_NAME_LABEL_MAX];
     uint64_t hash = 0;
     size_t at = 0;
     for (unsigned i = 0; i < name->label_count; i++) {
@@ -19,9 +18,7 @@ void name_hashes_compute(const struct siphash_key *key, const struct host_name *
     }
     for (unsigned i = name->label_count; i > 0; i--) {
         const uint8_t *label = name->wire + ret_hashes->at[i - 1];
-        memcpy(block, &hash, sizeof(hash));
-        memcpy(block + sizeof(hash), label + 1, label[0]);
-        hash = siphash(key, block, sizeof(hash) + label[0]);
+        hash = siphash_behind(key, hash, label + 1, label[0]);
         ret_hashes->hash[i - 1] = hash;
     }
 }
