@@ -41,14 +41,25 @@ static inline const uint8_t *reader_take(struct reader *reader, size_t count)
     return reader->at - count;
 }
 
+/* The big-endian unsigned integer in the `width` bytes (1 to 4) at `byte`. No loop, as compilers
+ * make one load of it where `width` is a constant. */
+static inline uint32_t load_uint(const uint8_t *byte, size_t width)
+{
+    uint32_t value = 0;
+    if (width > 3)
+        value |= (uint32_t)*byte++ << 24;
+    if (width > 2)
+        value |= (uint32_t)*byte++ << 16;
+    if (width > 1)
+        value |= (uint32_t)*byte++ << 8;
+    return value | *byte;
+}
+
 /* Reads a big-endian unsigned integer of `width` bytes (1 to 4); 0 on failure. */
 static inline uint32_t reader_uint(struct reader *reader, size_t width)
 {
     const uint8_t *byte = reader_take(reader, width);
-    uint32_t value = 0;
-    for (size_t i = 0; byte != NULL && i < width; i++)
-        value = value << 8 | byte[i];
-    return value;
+    return byte != NULL ? load_uint(byte, width) : 0;
 }
 
 /* Opens a vector whose length takes `width` bytes (RFC 8446 3.4). Too long a length fails both

@@ -1,6 +1,8 @@
 /* base/siphash.c - SipHash-1-3 and SipHash-2-4. */
 #include "base/siphash.h"
 
+#include "base/reader.h"
+
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,20 +21,23 @@ static inline uint64_t rotate_left(uint64_t word, unsigned bits)
     return word << bits | word >> (64 - bits);
 }
 
-static inline void sip_rounds(uint64_t v[4], unsigned count)
+struct sip_state {
+    uint64_t a, b, c, d;
+};
+
+static inline struct sip_state sip_round(struct sip_state v)
 {
-    for (unsigned i = 0; i < count; i++) {
-        v[0] += v[1];
-        v[1] = rotate_left(v[1], 13) ^ v[0];
-        v[0] = rotate_left(v[0], 32);
-        v[2] += v[3];
-        v[3] = rotate_left(v[3], 16) ^ v[2];
-        v[0] += v[3];
-        v[3] = rotate_left(v[3], 21) ^ v[0];
-        v[2] += v[1];
-        v[1] = rotate_left(v[1], 17) ^ v[2];
-        v[2] = rotate_left(v[2], 32);
-    }
+    v.a += v.b;
+    v.c += v.d;
+    v.b = rotate_left(v.b, 13) ^ v.a;
+    v.d = rotate_left(v.d, 16) ^ v.c;
+    v.a = rotate_left(v.a, 32);
+    v.a += v.d;
+    v.c += v.b;
+    v.d = rotate_left(v.d, 21) ^ v.a;
+    v.b = rotate_left(v.b, 17) ^ v.c;
+    v.c = rotate_left(v.c, 32);
+    return v;
 }
 
 /* How often the state is stirred for each word, and at the end. */
@@ -40,39 +45,73 @@ struct round_counts {
     unsigned of_word, at_end;
 };
 
-/* Inlined into each of its callers, so that their rounds are constants. */
-static inline uint64_t hash_with(struct round_counts rounds, const struct siphash_key *key,
-                                 const uint8_t *byte, size_t size)
+static inline struct sip_state take_word(struct sip_state v, uint64_t word, unsigned rounds)
 {
-    uint64_t v[4] = { key->words[0] ^ 0x736f6d6570736575, key->words[1] ^ 0x646f72616e646f6d,
-                      key->words[0] ^ 0x6c7967656e657261, key->words[1] ^ 0x7465646279746573 };
-    uint64_t word;
-    for (size_t left = size; left >= 8; left -= 8, byte += 8) {
-        memcpy(&word, byte, 8);
-        word = le64toh(word);
-        v[3] ^= word;
-        sip_rounds(v, rounds.of_word);
-        v[0] ^= word;
-    }
-    word = 0;
-    if (size % 8 > 0)
-        memcpy(&word, byte, size % 8);
-    word = le64toh(word);
-    word |= (uint64_t)size << 56;
-    v[3] ^= word;
-    sip_rounds(v, rounds.of_word);
-    v[0] ^= word;
-    v[2] ^= 0xff;
-    sip_rounds(v, rounds.at_end);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    v.d ^= word;
+    for (unsigned i = 0; i < rounds; i++)
+        v = sip_round(v);
+    v.a ^= word;
+    return v;
 }
+
+/* The last `size` bytes, less than a word of them, as the low ones of a word. Its loads overlap, so
+ * that there is neither a loop nor a call. */
+static inline uint64_t last_bytes(const uint8_t *byte, size_t size)
+{
+    uint32_t low, high;
+    if (size >= sizeof(low)) {
+        memcpy(&low, byte, sizeof(low));
+        memcpy(&high, byte + size - sizeof(high), sizeof(high));
+        return le32toh(low) | (uint64_t)le32toh(high) << 8 * (size - sizeof(high));
+    }
+    if (size == 0)
+        return 0;
+    return byte[0] | (uint64_t)byte[size / 2] << 8 * (size / 2) |
+           (uint64_t)byte[size - 1] << 8 * (size - 1);
+}
+
+static inline struct sip_state start(const struct siphash_key *key)
+{
+    return (
+        struct sip_state){ key->words[0] ^ 0x736f6d6570736575, key->words[1] ^ 0x646f72616e646f6d,
+                           key->words[0] ^ 0x6c7967656e657261, key->words[1] ^ 0x7465646279746573 };
+}
+
+/* Takes the bytes that are left, where `size` is that of all. Inlined into each of its callers, so
+ * that their rounds are constants. */
+__attribute__((always_inline)) static inline uint64_t finish(struct sip_state v,
+                                                             struct round_counts rounds,
+                                                             struct reader bytes, size_t size)
+{
+    const uint8_t *byte = bytes.at;
+    size_t left = reader_left(&bytes);
+    for (; left >= 8; left -= 8, byte += 8) {
+        uint64_t word;
+        memcpy(&word, byte, 8);
+        v = take_word(v, le64toh(word), rounds.of_word);
+    }
+    v = take_word(v, last_bytes(byte, left) | (uint64_t)size << 56, rounds.of_word);
+    v.c ^= 0xff;
+    for (unsigned i = 0; i < rounds.at_end; i++)
+        v = sip_round(v);
+    return v.a ^ v.b ^ v.c ^ v.d;
+}
+
+static const struct round_counts SIPHASH_1_3 = { 1, 3 }, SIPHASH_2_4 = { 2, 4 };
 
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t size)
 {
-    return hash_with((struct round_counts){ 1, 3 }, key, bytes, size);
+    return finish(start(key), SIPHASH_1_3, reader_over(bytes, size), size);
+}
+
+uint64_t siphash_behind(const struct siphash_key *key, uint64_t before, const void *bytes,
+                        size_t size)
+{
+    struct sip_state v = take_word(start(key), before, SIPHASH_1_3.of_word);
+    return finish(v, SIPHASH_1_3, reader_over(bytes, size), sizeof(before) + size);
 }
 
 uint64_t siphash_2_4(const struct siphash_key *key, const void *bytes, size_t size)
 {
-    return hash_with((struct round_counts){ 2, 4 }, key, bytes, size);
+    return finish(start(key), SIPHASH_2_4, reader_over(bytes, size), size);
 }

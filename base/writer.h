@@ -48,11 +48,17 @@ static inline void writer_bytes(struct writer *writer, const void *bytes, size_t
         memcpy(to, bytes, count);
 }
 
-/* Stores `value` big-endian in `width` bytes (1 to 4) at `to`. */
+/* Stores `value` big-endian in `width` bytes (1 to 4) at `to`. No loop, as compilers make one store
+ * of it where `width` is a constant. */
 static inline void store_uint(uint8_t *to, uint32_t value, size_t width)
 {
-    for (size_t i = width; i > 0; i--, value >>= 8)
-        to[i - 1] = (uint8_t)value;
+    if (width > 3)
+        *to++ = (uint8_t)(value >> 24);
+    if (width > 2)
+        *to++ = (uint8_t)(value >> 16);
+    if (width > 1)
+        *to++ = (uint8_t)(value >> 8);
+    *to = (uint8_t)value;
 }
 
 /* Writes `value` big-endian in `width` bytes (1 to 4). */

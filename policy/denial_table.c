@@ -71,11 +71,11 @@ static bool is_same(const struct denial *left, const struct denial *right)
            memcmp(left->name.wire, right->name.wire, left->name.size) == 0;
 }
 
-/* Joins what is newer to what stands there. */
-static void join(struct denial *denial, const struct denial *newer)
+/* Joins what is newer, which came `often` by now, to what stands there. */
+static void join(struct denial *denial, const struct denial *newer, uint32_t often)
 {
     denial->count += newer->count;
-    denial->often = newer->often;
+    denial->often = often;
     denial->reason = newer->reason;
     if (newer->first_seen_s < denial->first_seen_s)
         denial->first_seen_s = newer->first_seen_s;
@@ -109,7 +109,8 @@ static uint32_t find_largest_group(const struct place *bucket)
 {
     uint32_t largest = bucket[0].denial.group;
     for (unsigned i = 1; i < DENIAL_BUCKET_PLACES; i++)
-        if (count_group(bucket, bucket[i].denial.group) > count_group(bucket, largest))
+        if (bucket[i].denial.group != largest && /* mostly there is just one */
+            count_group(bucket, bucket[i].denial.group) > count_group(bucket, largest))
             largest = bucket[i].denial.group;
     return largest;
 }
@@ -125,15 +126,16 @@ static struct place *find_weakest(struct place *bucket, const uint32_t *group)
     return weakest;
 }
 
-/* The place in a full bucket that a newcomer may have; NULL: none. */
-static struct place *find_victim(struct place *bucket, const struct denial *newcomer)
+/* The place in a full bucket that a newcomer of `group` may have, which came `often`; NULL: none.
+ */
+static struct place *find_victim(struct place *bucket, uint32_t group, uint32_t often)
 {
     uint32_t largest = find_largest_group(bucket);
-    unsigned own_count = count_group(bucket, newcomer->group);
+    unsigned own_count = count_group(bucket, group);
     if (own_count + 2 <= count_group(bucket, largest))
         return find_weakest(bucket, &largest);
-    struct place *weakest = find_weakest(bucket, own_count > 0 ? &newcomer->group : NULL);
-    return newcomer->often > weakest->denial.often ? weakest : NULL;
+    struct place *weakest = find_weakest(bucket, own_count > 0 ? &group : NULL);
+    return often > weakest->denial.often ? weakest : NULL;
 }
 
 void denial_table_add(struct denial_table *table, const struct denial *denial)
@@ -141,23 +143,24 @@ void denial_table_add(struct denial_table *table, const struct denial *denial)
     uint64_t hash = hash_of(table, denial);
     struct place *bucket =
         &table->places[(hash >> 16) % table->bucket_count * DENIAL_BUCKET_PLACES];
-    struct denial added = *denial;
-    added.often = frequency_sketch_add(
-        &table->sketch, hash, added.count < UINT32_MAX ? (uint32_t)added.count : UINT32_MAX);
-    struct place *place = find_place(bucket, hash, &added);
+    uint32_t often = frequency_sketch_add(
+        &table->sketch, hash, denial->count < UINT32_MAX ? (uint32_t)denial->count : UINT32_MAX);
+    struct place *place = find_place(bucket, hash, denial);
     if (place != NULL && place->denial.count > 0) {
-        join(&place->denial, &added);
+        join(&place->denial, denial, often);
         return;
     }
     if (place != NULL) {
         table->taken_count++;
     } else {
-        place = find_victim(bucket, &added);
-        const struct denial *loser = place != NULL ? &place->denial : &added;
+        place = find_victim(bucket, denial->group, often);
+        const struct denial *loser = place != NULL ? &place->denial : denial;
         denial_table_leave_out(table, DENIAL_WITHOUT_ROOM, loser->reason, loser->count);
     }
-    if (place != NULL)
-        *place = (struct place){ hash, added };
+    if (place == NULL)
+        return;
+    *place = (struct place){ hash, *denial };
+    place->denial.often = often;
 }
 
 size_t denial_table_count(const struct denial_table *table)

@@ -7,43 +7,46 @@
 #include <string.h>
 
 /* What a byte may be in a label. */
-enum byte_class { OTHER = 0, PLAIN, HYPHEN, UNDERSCORE };
+enum byte_class { OTHER = 0, PLAIN = 1, HYPHEN = 2, UNDERSCORE = 4 };
+
+/* Of an upper case letter beside its class: the bit that folds it (RFC 4343: ASCII letters alone).
+ */
+enum { FOLD = 'a' - 'A', UPPER = PLAIN | FOLD };
+
+static const uint8_t byte_classes[UINT8_MAX + 1] = {
+    ['-'] = HYPHEN, ['_'] = UNDERSCORE, ['0'] = PLAIN, ['1'] = PLAIN, ['2'] = PLAIN, ['3'] = PLAIN,
+    ['4'] = PLAIN,  ['5'] = PLAIN,      ['6'] = PLAIN, ['7'] = PLAIN, ['8'] = PLAIN, ['9'] = PLAIN,
+    ['A'] = UPPER,  ['B'] = UPPER,      ['C'] = UPPER, ['D'] = UPPER, ['E'] = UPPER, ['F'] = UPPER,
+    ['G'] = UPPER,  ['H'] = UPPER,      ['I'] = UPPER, ['J'] = UPPER, ['K'] = UPPER, ['L'] = UPPER,
+    ['M'] = UPPER,  ['N'] = UPPER,      ['O'] = UPPER, ['P'] = UPPER, ['Q'] = UPPER, ['R'] = UPPER,
+    ['S'] = UPPER,  ['T'] = UPPER,      ['U'] = UPPER, ['V'] = UPPER, ['W'] = UPPER, ['X'] = UPPER,
+    ['Y'] = UPPER,  ['Z'] = UPPER,      ['a'] = PLAIN, ['b'] = PLAIN, ['c'] = PLAIN, ['d'] = PLAIN,
+    ['e'] = PLAIN,  ['f'] = PLAIN,      ['g'] = PLAIN, ['h'] = PLAIN, ['i'] = PLAIN, ['j'] = PLAIN,
+    ['k'] = PLAIN,  ['l'] = PLAIN,      ['m'] = PLAIN, ['n'] = PLAIN, ['o'] = PLAIN, ['p'] = PLAIN,
+    ['q'] = PLAIN,  ['r'] = PLAIN,      ['s'] = PLAIN, ['t'] = PLAIN, ['u'] = PLAIN, ['v'] = PLAIN,
+    ['w'] = PLAIN,  ['x'] = PLAIN,      ['y'] = PLAIN, ['z'] = PLAIN
+};
 
 static enum byte_class classify(uint8_t byte)
 {
-    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-        (byte >= '0' && byte <= '9'))
-        return PLAIN;
-    if (byte == '-')
-        return HYPHEN;
-    return byte == '_' ? UNDERSCORE : OTHER;
+    return byte_classes[byte] & (PLAIN | HYPHEN | UNDERSCORE);
 }
 
-/* RFC 4343: case is folded for ASCII letters alone. */
-static uint8_t fold(uint8_t byte)
-{
-    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
-}
-
-static bool label_is_plain(const uint8_t *label, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        enum byte_class class = classify(label[i]);
-        if (class != PLAIN && class != HYPHEN)
-            return false;
-    }
-    return label[0] != '-' && label[size - 1] != '-';
-}
-
-/* Appends one label of `size` (1 to 63) bytes, folded. False when the name gets too long. */
+/* Appends one label of `size` (1 to 63) bytes, folded. False when the name gets too long. Every
+ * query comes through here, so its bytes are looked at once. */
 static bool append_label(struct host_name *name, const uint8_t *label, size_t size)
 {
     if (name->size + 1 + size + 1 > HOST_NAME_WIRE_MAX) /* the root's label comes too */
         return false;
-    name->wire[name->size] = (uint8_t)size;
-    for (size_t i = 0; i < size; i++)
-        name->wire[name->size + 1 + i] = fold(label[i]);
-    if (name->plain_labels == name->label_count && label_is_plain(label, size))
+    uint8_t *to = name->wire + name->size;
+    bool is_plain = label[0] != '-' && label[size - 1] != '-';
+    to[0] = (uint8_t)size;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t class = byte_classes[label[i]];
+        is_plain &= (class & (PLAIN | HYPHEN)) != 0;
+        to[1 + i] = label[i] | (class & FOLD);
+    }
+    if (is_plain && name->plain_labels == name->label_count)
         name->plain_labels++;
     name->label_count++;
     name->size = (uint8_t)(name->size + 1 + size);

@@ -10,7 +10,6 @@ enum { FIRST_SLOTS = 16, FIRST_CAPACITY = 16 };
 void name_hashes_compute(const struct siphash_key *key, const struct host_name *name,
                          struct name_hashes *ret_hashes)
 {
-    uint8_t block[sizeof(uint64_t) + HOST_NAME_LABEL_MAX];
     uint64_t hash = 0;
     size_t at = 0;
     for (unsigned i = 0; i < name->label_count; i++) {
@@ -19,9 +18,7 @@ void name_hashes_compute(const struct siphash_key *key, const struct host_name *
     }
     for (unsigned i = name->label_count; i > 0; i--) {
         const uint8_t *label = name->wire + ret_hashes->at[i - 1];
-        memcpy(block, &hash, sizeof(hash));
-        memcpy(block + sizeof(hash), label + 1, label[0]);
-        hash = siphash(key, block, sizeof(hash) + label[0]);
+        hash = siphash_behind(key, hash, label + 1, label[0]);
         ret_hashes->hash[i - 1] = hash;
     }
 }
@@ -156,6 +153,8 @@ uint32_t name_table_find(const struct name_table *table, const uint8_t *wire, si
         if (slot->tag != tag)
             continue;
         const struct table_node *node = &table->nodes[slot->node];
+        if (node->first_rule != TABLE_NONE) /* asked for next: it comes while the name does */
+            __builtin_prefetch(&table->rules[node->first_rule]);
         if (node->name_size == size && memcmp(table->names + node->name_at, wire, size) == 0)
             return slot->node;
     }

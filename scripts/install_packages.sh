@@ -33,9 +33,10 @@ packages_for()
         has_fuzzer_runtime || echo 'libclang-rt-dev|libclang-rt-14-dev|'
         ;;
     bench)
-        # The ending | says optional: a proxy or a counter that this release lacks is left out of the comparison.
+        # The ending | says optional: a server or a counter that this release lacks is left out of the comparison.
         echo python3 sqlite3 iproute2 nsd
         echo 'haproxy|' 'nginx-light|nginx|' 'libnginx-mod-stream|' 'sniproxy|' 'linux-perf|linux-tools-generic|'
+        echo 'dnsdist|' 'unbound|' 'knot|' 'knot-resolver|' 'bind9|' 'pdns-recursor|' 'dnsmasq-base|'
         ;;
     *)
         echo "usage: $0 build|test|demo|bench|fuzz..." >&2
@@ -102,7 +103,7 @@ may_become_root()
 # nothing behind; what a package enabled for the next boot is disabled again, in services of this run alone.
 install_quietly()
 {
-    local switch=/usr/sbin/policy-rc.d made_switch=no status=0 service
+    local switch=/usr/sbin/policy-rc.d made_switch=no status=0 pair
     if [ ! -e "$switch" ]; then
         made_switch=yes
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$switch" >/dev/null
@@ -115,9 +116,10 @@ install_quietly()
     if [ "$made_switch" = yes ]; then
         as_root rm -f "$switch"
         trap - EXIT INT TERM
-        for service in nginx nsd haproxy sniproxy; do
-            [[ " $* " == *" $service"* ]] && [ -d /run/systemd/system ] &&
-                as_root systemctl --quiet disable "$service" 2>/dev/null || true
+        for pair in nginx{,-light}=nginx nsd=nsd haproxy=haproxy sniproxy=sniproxy dnsdist=dnsdist unbound=unbound \
+            knot=knot knot-resolver=kresd@1 bind9=named pdns-recursor=pdns-recursor; do
+            [[ " $* " == *" ${pair%=*} "* ]] && [ -d /run/systemd/system ] &&
+                as_root systemctl --quiet disable "${pair#*=}" 2>/dev/null || true
         done
     fi
     return $status

@@ -1,42 +1,30 @@
-"""CPU time per answer of Pinhole and of a bare UDP echo: compare.py BUILD [ROUNDS].
+"""Pinhole beside other DNS servers and a bare UDP echo: compare.py BUILD [ROUNDS [NAME...]].
 
-bench/README.md says what is measured. Everything is made in BUILD/bench/."""
+../README.md says what is measured and how; with names, only those servers take part. Prints tables; takes some
+minutes."""
+import collections
+import json
 import os
 import pathlib
 import random
-import socket
-import statistics
+import shutil
 import subprocess
 import sys
+import tempfile
 
-RULE_COUNTS = (10, 100_000)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
+
+import servers
+import tables
+from support import isolation
+
+RULE_COUNTS = (1_000, 100_000, 1_000_000)
 QUESTIONS = 200_000
-ANSWERS_PER_ROUND = 400_000
-SERVER_CORE, LOAD_CORE = "0", "1"
-
-build = pathlib.Path(sys.argv[1]).resolve()
-rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-room = build / "bench"
-room.mkdir(exist_ok=True)
-
-
-def exact_name(number):
-    return f"host{number}.zone{number % 997}.example.com"
-
-
-def wildcard_base(number):
-    return f"tree{number}.example.net"
-
-
-def write_policy(path, rule_count):
-    """A new policy of `rule_count` rules, half exact names, half one label below a base."""
-    for old in path.parent.glob(path.name + "*"):
-        old.unlink()
-    subprocess.run([build / "app/pinhole", "init", "--db", path], check=True, stdout=subprocess.DEVNULL)
-    targets = [exact_name(i) for i in range(rule_count // 2)] + [f"*.{wildcard_base(i)}" for i in range(rule_count // 2)]
-    # One statement: sqlite3 compiles the triggers that guard an edit anew for each.
-    script = "INSERT INTO rule (target) VALUES " + ",\n".join(f"('{target}')" for target in targets) + ";"
-    subprocess.run(["sqlite3", "-bail", path], input=script, text=True, check=True)
+ANSWERS, ANSWERS_ALONE = 50_000, 1_000  # a round
+SOCKETS, OUTSTANDING = 16, 128
+TRIED = 2_000  # answers that show whether a server can take part
+CPU_MAX_S = 100e-6 * TRIED  # more is no sensible time
+EDITED = "edited.example.org"
 
 
 def write_questions(path, rule_count):
@@ -45,79 +33,160 @@ def write_questions(path, rule_count):
         for _ in range(QUESTIONS):
             number, kind = chance.randrange(rule_count // 2), chance.random()
             if kind < 0.35:
-                file.write(f"allow {exact_name(number)}\n")
+                file.write(f"allow {servers.exact_name(number)}\n")
             elif kind < 0.70:
-                file.write(f"allow label{chance.randrange(1000)}.{wildcard_base(number)}\n")
+                file.write(f"allow label{chance.randrange(1000)}.{servers.wildcard_base(number)}\n")
             else:
                 file.write(f"deny other{chance.randrange(1_000_000)}.zone{number % 997}.example.com\n")
+    return path
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class Bench:
+    """All servers with one number of rules: figures[figure][name] is a list, a value a round."""
 
+    def __init__(self, place, names):
+        self.figures = collections.defaultdict(lambda: collections.defaultdict(list))
+        self.left_out = []
+        self._place = place
+        self._questions = write_questions(place.folder / "questions", place.rule_count)
+        self._load = ["taskset", "-c", servers.gates.LOAD_CORE, place.build / "bench/dns-load"]
+        self.servers = {}
+        makers = {**servers.OURS, **{name: make for name, (make, _) in servers.PEERS.items()}}
+        for number, name in enumerate(names):
+            self.servers[name] = makers[name](place, 2001 + number)
 
-class Server:
-    """A server on its core; ready when it has printed a line."""
+    def load_command(self, name, count, sockets=SOCKETS, each=OUTSTANDING // SOCKETS):
+        options = ["echo"] if name == "echo" else []
+        return [*map(str, self._load), str(self.servers[name].port), str(count), str(sockets), str(each),
+                str(self._questions), *options]
 
-    def __init__(self, name, command, port, questions, *load_options):
-        self.name = name
-        self.cpu_s_per_million = []
-        self._load = ["taskset", "-c", LOAD_CORE, build / "bench/dns-load", str(port), str(ANSWERS_PER_ROUND), questions,
-                      *load_options]
-        with open(room / "log", "a", encoding="utf-8") as log:
-            self._process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *map(str, command)], stdout=subprocess.PIPE,
-                                             stderr=log)
-        if not self._process.stdout.readline():
-            sys.exit(f"{name} did not get ready; see {room / 'log'}")
+    def run(self, name, *arguments):
+        """What the load printed, as numbers. It checks every answer, and fails if one is wrong."""
+        done = subprocess.run(self.load_command(name, *arguments), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{name}: {done.stderr.strip()}")
+        return [float(word) for word in done.stdout.split()]
 
-    def _cpu_s(self):
-        fields = pathlib.Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def measure(self):
-        before = self._cpu_s()
-        subprocess.run(self._load, check=True)
-        self.cpu_s_per_million.append((self._cpu_s() - before) / ANSWERS_PER_ROUND * 1e6)
-
-    def stop(self):
-        self._process.kill()
-        self._process.wait()
-
-
-def start_echo():
-    port = free_port()
-    return Server("echo", [build / "bench/dns-echo", port], port, room / f"questions-{RULE_COUNTS[0]}", "echo")
-
-
-def start_pinhole(rule_count):
-    port, policy, questions = free_port(), room / f"policy-{rule_count}.db", room / f"questions-{rule_count}"
-    command = [build / "app/pinhole", "serve", "--status-listen", "none", "--db", policy, "--workers", "1",
-               "--dns-listen", f"127.0.0.1:{port}", "--tls-listen", "127.0.0.1:0=443"]
-    return Server(f"pinhole, {rule_count:,} rules", command, port, questions)
-
-
-if len(os.sched_getaffinity(0)) < 2:
-    sys.exit("this needs two cores: one for the server, one for the load")
-for count in RULE_COUNTS:
-    write_policy(room / f"policy-{count}.db", count)
-    write_questions(room / f"questions-{count}", count)
-servers = []
-try:
-    servers.append(start_echo())
-    servers += [start_pinhole(count) for count in RULE_COUNTS]
-    for server in servers * (rounds + 1):
-        server.measure()
-finally:
-    for server in servers:
+    def start(self, name):
+        """A peer that does not start, or is far too slow, is left out."""
+        server = self.servers[name]
+        try:
+            server.start()
+            before_s = server.cpu_s()
+            self.run(name, TRIED)
+            is_slow = name in servers.PEERS and server.cpu_s() - before_s > CPU_MAX_S
+            problem = "an answer takes more than 100 us" if is_slow else None
+        except RuntimeError as failure:
+            if name in servers.OURS:
+                raise
+            problem = str(failure)
+        if problem is None:
+            self.figures["start"][name].append(server.start_s)
+            return
+        self.left_out.append(f"{name} is left out with {self._place.rule_count:,} rules: {problem}")
         server.stop()
+        del self.servers[name]
 
-floor = None
-print(f"{'':24}{'CPU-s per million':>18}{'least':>8}{'most':>8}{'to echo':>9}")
-for server in servers:
-    measured = server.cpu_s_per_million[1:]  # the first round warms up
-    median = statistics.median(measured)
-    floor = floor or median
-    print(f"{server.name:24}{median:18.2f}{min(measured):8.2f}{max(measured):8.2f}{median / floor:9.2f}")
-print(f"medians of {rounds} rounds of {ANSWERS_PER_ROUND:,} answers, each checked")
+    def start_all(self):
+        for name in list(self.servers):
+            self.start(name)
+
+    def stop_all(self):
+        for server in self.servers.values():
+            server.stop()
+
+    def measure(self, name):
+        before_s = self.servers[name].cpu_s()
+        seconds, _, _, cookies = self.run(name, ANSWERS)
+        cpu_s = self.servers[name].cpu_s() - before_s
+        _, p50_us, p99_us, _ = self.run(name, ANSWERS_ALONE, 1, 1)
+        for figure, value in (("cpu", cpu_s / ANSWERS * 1e6), ("rate", ANSWERS / seconds), ("p50", p50_us),
+                              ("p99", p99_us), ("cookies", cookies)):
+            self.figures[figure][name].append(value)
+
+    def run_rounds(self, rounds):
+        for number in range(rounds + 1):
+            if number == 1:  # the first round warmed up
+                for figure in ("cpu", "rate", "p50", "p99", "cookies"):
+                    self.figures[figure].clear()
+            for name in self.servers:
+                self.measure(name)
+            print(f"{self._place.rule_count:,} rules: round {number} of {rounds}", file=sys.stderr, flush=True)
+
+    def count_calls(self, name):
+        """System calls an answer, of a run that is not timed; None where they can't be counted."""
+        process_ids = ",".join(map(str, self.servers[name].process_ids()))
+        command = ["perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", process_ids, "--",
+                   *self.load_command(name, ANSWERS)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        words = done.stderr.strip().split(",")
+        return int(words[0]) / ANSWERS if done.returncode == 0 and words[0].isdecimal() else None
+
+    def count_all_calls(self):
+        if shutil.which("perf") is None or self.count_calls("echo") is None:
+            self.left_out.append("perf is missing or may not count here: system calls are left out")
+            return
+        for name in self.servers:
+            self.figures["calls"][name].append(self.count_calls(name))
+
+    def measure_memory(self):
+        """At rest after the load; the peak is that of loading all rules, answering, and with Pinhole one edit more."""
+        for name, server in self.servers.items():
+            self.figures["rest"][name].append(server.resident_bytes() / (1 << 20))
+        if "pinhole" in self.servers:
+            self.edit_policy()
+        for name, server in self.servers.items():
+            self.figures["peak"][name].append(server.peak_bytes() / (1 << 20))
+
+    def edit_policy(self):
+        subprocess.run(["sqlite3", "-bail", "-cmd", ".timeout 2000", self._place.folder / "policy/policy.db"],
+                       input=f"INSERT INTO rule (target) VALUES ('{EDITED}');", text=True, check=True)
+        self.servers["pinhole"].wait_for(EDITED)
+
+
+def choose(names):
+    """Of all servers those that take part, and why others do not."""
+    missing = servers.missing_peers()
+    wanted = [name for name in [*servers.OURS, *servers.PEERS] if not names or name in names or name == "echo"]
+    return ([name for name in wanted if name not in missing],
+            [f"{name} is not installed: left out" for name in wanted if name in missing])
+
+
+def measure_all(build, rounds, names):
+    """The figures by number of rules, and what was left out."""
+    taking_part, left_out = choose(names)
+    measured = {}
+    for rule_count in RULE_COUNTS:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="pinhole-bench-"))
+        place = servers.Place(build, folder / "place", rule_count)
+        bench = Bench(place, taking_part)
+        try:
+            bench.start_all()
+            bench.run_rounds(rounds)
+            bench.count_all_calls()
+            bench.measure_memory()
+        except RuntimeError as failure:
+            sys.exit(f"{failure}\nlogs are in {folder}")
+        finally:
+            bench.stop_all()
+        shutil.rmtree(folder)
+        measured[rule_count] = bench.figures
+        left_out += bench.left_out
+        (build / "bench/dns-rounds.json").write_text(json.dumps(measured, indent=1), encoding="utf-8")
+    return measured, left_out
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    if len(os.sched_getaffinity(0)) < 2:
+        sys.exit("this needs two cores: one for the server, one for the load")
+    isolation.enter()
+    if not isolation.is_isolated:
+        sys.exit("this needs a network namespace of its own: run it as root, or permit user namespaces")
+    measured, left_out = measure_all(build, rounds, sys.argv[3:])
+    tables.print_all(measured, f"medians of {rounds} rounds of {ANSWERS:,} answers, {OUTSTANDING} outstanding, "
+                     f"and {ANSWERS_ALONE:,} one at a time; each answer checked", left_out)
+
+
+main()

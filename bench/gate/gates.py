@@ -54,14 +54,17 @@ class Process:
         self._namespace = namespace
         self._process = None
 
-    def start(self):
+    def start(self, patience_s=60):
         with open(self.log, "w", encoding="utf-8") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
-        while not is_listening(self.address, self._namespace):
+        deadline = time.monotonic() + patience_s
+        while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} did not start; see {self.log}")
             time.sleep(0.01)
+
+    def is_ready(self):
+        return is_listening(self.address, self._namespace)
 
     def stop(self):
         if self._process is None or self._process.poll() is not None:

@@ -23,7 +23,7 @@ class Policy:
 
     def shell(self, statements, *options):
         """Runs the sqlite3 shell; returns the finished process."""
-        return run(["sqlite3", "-batch", "-bail", "-cmd", ".timeout 5000", *options, self.path], input=statements)
+        return run(["sqlite3", "-batch", "-bail", "-cmd", ".timeout 5000", *options, self.path], seconds=60, input=statements)
 
     def sql(self, statements):
         done = self.shell(statements)

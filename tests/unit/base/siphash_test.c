@@ -59,10 +59,11 @@ static const struct row_2_4 {
     size_t size;
     uint64_t expected;
 } rows_2_4[] = {
-    { "2-4, nothing", 0, 0x726fdb47dd0e0e31 },
-    { "2-4, 1 byte", 1, 0x74f839c593dc67fd },
-    { "2-4, 8 bytes", 8, 0x93f5f5799a932462 },
-    { "2-4, 15 bytes", 15, 0xa129ca6149be45e5 },
+    { "2-4, nothing", 0, 0x726fdb47dd0e0e31 }, { "2-4, 1 byte", 1, 0x74f839c593dc67fd },
+    { "2-4, 2 bytes", 2, 0x0d6c8009d9a94f5a }, { "2-4, 3 bytes", 3, 0x85676696d7fb7e2d },
+    { "2-4, 4 bytes", 4, 0xcf2794e0277187b7 }, { "2-4, 5 bytes", 5, 0x18765564cd99a68d },
+    { "2-4, 6 bytes", 6, 0xcbc9466e58fee3ce }, { "2-4, 7 bytes", 7, 0xab0200f58b01d137 },
+    { "2-4, 8 bytes", 8, 0x93f5f5799a932462 }, { "2-4, 15 bytes", 15, 0xa129ca6149be45e5 },
 };
 
 static void hashes_2_4_as_expected(void **state)
@@ -73,6 +74,18 @@ static void hashes_2_4_as_expected(void **state)
     for (size_t i = 0; i < row->size; i++)
         bytes[i] = (uint8_t)i;
     assert_true(siphash_2_4(&key, bytes, row->size) == row->expected);
+}
+
+static void hashes_behind_a_word(void **state)
+{
+    (void)state;
+    struct siphash_key key = COUNTED_KEY;
+    uint8_t bytes[8 + 63] = { 8, 7, 6, 5, 4, 3, 2, 1 };
+    for (size_t i = 8; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(3 * i);
+    for (size_t size = 0; size <= sizeof(bytes) - 8; size++)
+        assert_true(siphash_behind(&key, 0x0102030405060708, bytes + 8, size) ==
+                    siphash(&key, bytes, 8 + size));
 }
 
 static void the_last_bytes_count(void **state)
@@ -97,6 +110,7 @@ int main(void)
     struct tests tests = { .count = 0 };
     TESTS_ADD_TABLE(&tests, rows, hashes_as_expected);
     TESTS_ADD_TABLE(&tests, rows_2_4, hashes_2_4_as_expected);
+    tests_add_row(&tests, "behind a word", NULL, hashes_behind_a_word);
     tests_add_row(&tests, "zero bytes are counted", NULL, the_last_bytes_count);
     tests_add_row(&tests, "random keys", NULL, random_keys_differ);
     return tests_run(&tests, "siphash");
