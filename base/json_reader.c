@@ -108,9 +108,15 @@ static bool is_key(struct json key, const char *wanted)
     return key.size == size + 2 && key.at[0] == '"' && memcmp(key.at + 1, wanted, size) == 0;
 }
 
+/* Nothing is an empty text, at no place in particular. */
+static struct reader reader_within(struct json value)
+{
+    return value.at != NULL ? reader_over(value.at, value.size) : reader_over("", 0);
+}
+
 struct json json_member(struct json object, const char *key)
 {
-    struct reader reader = reader_over(object.at, object.size);
+    struct reader reader = reader_within(object);
     struct json name, value;
     if (!skip_byte(&reader, '{'))
         return (struct json){ 0 };
@@ -125,9 +131,9 @@ struct json json_member(struct json object, const char *key)
 
 struct json_elements json_elements_of(struct json array)
 {
-    struct reader rest = reader_over(array.at, array.size);
+    struct reader rest = reader_within(array);
     if (!skip_byte(&rest, '['))
-        rest = reader_over(array.at, 0);
+        rest = reader_over("", 0);
     return (struct json_elements){ rest };
 }
 

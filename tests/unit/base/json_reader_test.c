@@ -72,6 +72,15 @@ static void adds_what_is_plain(void **state)
     assert_string_equal(buffer, row->plain);
 }
 
+static void nothing_has_no_parts(void **state)
+{
+    (void)state;
+    struct json element;
+    struct json_elements elements = json_elements_of((struct json){ 0 });
+    assert_int_equal(json_member((struct json){ 0 }, "a").size, 0);
+    assert_false(json_elements_next(&elements, &element));
+}
+
 static void depth_has_a_limit(void **state)
 {
     (void)state;
@@ -88,6 +97,7 @@ int main(void)
     TESTS_ADD_TABLE(&tests, rows, adds_what_is_plain);
     tests_add_row(&tests, "members and elements", NULL, finds_members_and_elements);
     tests_add_row(&tests, "no part is a whole", NULL, no_part_is_a_whole);
+    tests_add_row(&tests, "nothing", NULL, nothing_has_no_parts);
     tests_add_row(&tests, "depth", NULL, depth_has_a_limit);
     return tests_run(&tests, "json_reader");
 }
