@@ -187,6 +187,11 @@ uint64_t socket_descriptor_limit(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
+bool socket_is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 bool socket_is_in_reserve(int descriptor, uint64_t descriptor_limit)
 {
     return (uint64_t)descriptor + RESERVED_DESCRIPTORS >= descriptor_limit;

@@ -36,6 +36,9 @@ bool socket_local_address(int descriptor, struct ip_address *ret_address);
  */
 int socket_connect(const struct endpoint *endpoint, uint64_t descriptor_limit,
                    bool *ret_is_connected);
+/* True for an errno that says that the process or the machine has run out, so that nothing is known
+ * of the peer. */
+bool socket_is_shortage(int error);
 /* True for a descriptor so close to the limit that it must be given back: the last ones are kept
  * for whoever reads the policy, so that clients who use all others up can't keep an edit from
  * coming into force. */

@@ -117,8 +117,7 @@ static enum accept_outcome accept_one(struct tcp_server *server)
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0 && errno == EAGAIN)
         return ACCEPT_NONE_WAITING;
-    if (descriptor < 0 &&
-        (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+    if (descriptor < 0 && socket_is_shortage(errno))
         return ACCEPT_EXHAUSTED;
     if (descriptor < 0)
         return ACCEPT_GO_ON; /* accept(2): errors of the connection, which is gone */

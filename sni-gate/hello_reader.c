@@ -24,8 +24,6 @@ static enum hello_outcome judge_hello(struct hello_reader *reader)
     struct reader message = hello_assembler_message(&reader->assembler);
     if (client_hello_parse(message, &reader->hello) != CLIENT_HELLO_OK)
         return refuse(reader, REASON_MALFORMED_HELLO);
-    reader->offers_tls13 = reader->hello.offers_tls13;
-    reader->has_ech = reader->hello.has_ech;
     enum reason reason = client_hello_read_name(&reader->hello, &reader->name);
     reader->has_name = reason == REASON_ALLOWED;
     return reader->has_name ? HELLO_NAMED : refuse(reader, reason);

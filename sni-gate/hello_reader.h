@@ -17,12 +17,10 @@ enum hello_outcome {
 struct hello_reader {
     struct hello_assembler assembler;
     enum reason reason; /* of HELLO_REFUSED */
-    bool offers_tls13;  /* as far as it was read */
-    bool has_ech;
     bool may_have_more; /* the socket may hold what follows the hello */
     bool has_name;
     struct host_name name;
-    struct client_hello hello; /* of HELLO_NAMED; borrows from the assembler */
+    struct client_hello hello; /* as far as it was read; borrows from the assembler */
 };
 
 void hello_reader_init(struct hello_reader *reader);

@@ -243,7 +243,7 @@ static void check_address(struct session *session, const struct policy *policy)
 /* The outer name is what was decided on; the inner one only the server can read. */
 static void check_ech(struct session *session, const struct policy *policy)
 {
-    session->has_ech = session->opening->hello.has_ech;
+    session->has_ech = session->opening->hello.hello.has_ech;
     if (session->has_ech)
         atomic_fetch_add_explicit(&session->context->ech_count, 1, memory_order_relaxed);
     if (!session->has_ech || policy_settings(policy)->ech == ECH_ALLOW)

@@ -41,21 +41,21 @@ static enum board_rank rank_address(const struct upstream_request *request,
     return certificate_checker_rank(opening->context->checker, &question);
 }
 
-void session_demand(struct session *session, struct requirement *requirement)
-{
-    struct session_opening *opening = session->opening;
-    session->requirement = requirement_ref(requirement);
-    if (!session_demands_check(session))
-        return;
-    opening->class = hello_class_of(&opening->hello.hello);
-    opening->request.rank = rank_address;
-}
-
 void session_demand_anew(struct session *session, struct requirement *requirement)
 {
     requirement_ref(requirement);
     requirement_unref(session->requirement);
     session->requirement = requirement;
+}
+
+void session_demand(struct session *session, struct requirement *requirement)
+{
+    struct session_opening *opening = session->opening;
+    session_demand_anew(session, requirement);
+    if (!session_demands_check(session))
+        return;
+    opening->class = hello_class_of(&opening->hello.hello);
+    opening->request.rank = rank_address;
 }
 
 bool session_ask_for_verdict(struct session *session, verdict_fn on_outcome,
@@ -148,32 +148,8 @@ bool session_may_leave_server(const struct session *session, enum reason reason)
            (session->state == CHECKING || handshake_watch_can_leave_server(watch));
 }
 
-static bool has_live_pin_in(const struct requirement *demanded, const struct spki_pin *spki,
-                            int64_t now_s)
-{
-    uint32_t count;
-    const struct required_pin *pins = requirement_pins(demanded, &count);
-    for (uint32_t i = 0; i < count; i++)
-        if (pins[i].is_enforced && pins[i].expires_at > now_s &&
-            spki_pin_equal(&pins[i].spki, spki))
-            return true;
-    return false;
-}
-
-static bool has_pinned_chain(const struct requirement *demanded,
-                             const struct certificate_finding *finding, int64_t now_s)
-{
-    if (finding->count > 0 && has_live_pin_in(demanded, &finding->chain[0].spki, now_s))
-        return true;
-    for (uint32_t i = 1; i < finding->count && finding->is_validated; i++)
-        if (has_live_pin_in(demanded, &finding->chain[i].spki, now_s))
-            return true;
-    return false;
-}
-
 bool session_meets(const struct session *session, const struct requirement *demanded)
 {
-    int64_t now_s = clock_realtime_s();
     const struct certificate_finding *finding = session->finding;
     enum verify_mode mode = requirement_mode(demanded);
     if (mode == VERIFY_NONE)
@@ -182,5 +158,6 @@ bool session_meets(const struct session *session, const struct requirement *dema
         return false;
     if (mode == VERIFY_CHAIN && requirement_mode(session->requirement) != VERIFY_CHAIN)
         return false;
-    return !requirement_has_enforcing_pin(demanded) || has_pinned_chain(demanded, finding, now_s);
+    return !requirement_has_enforcing_pin(demanded) ||
+           certificate_finding_has_pin(finding, demanded, true, clock_realtime_s());
 }

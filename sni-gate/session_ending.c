@@ -36,7 +36,8 @@ void session_send_alert(struct session *session)
     session_stop_checking(session);
     upstream_request_cancel(&session->opening->request);
     if (session->opening->hello.assembler.raw_size > 0 && may_be_told(session))
-        size = alert_write(session->verdict.reason, session->opening->hello.offers_tls13, record);
+        size = alert_write(session->verdict.reason, session->opening->hello.hello.offers_tls13,
+                           record);
     handshake_watch_release(&session->opening->watch);
     hello_assembler_release(&session->opening->hello.assembler);
     if (size > 0) /* nothing was sent before it, so it fits; else the client has gone */

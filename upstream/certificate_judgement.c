@@ -46,18 +46,25 @@ static bool has_pin(const struct spki_pin *pins, uint32_t count, const struct sp
     return false;
 }
 
-/* Are there pins that only report, and is none of them in the chain? What was merely presented does
- * not count but for the server's own certificate, whose key it has proved. */
-static bool misses_report_pin(const struct requirement *requirement,
-                              const struct certificate_finding *finding, int64_t now_s)
+bool certificate_finding_has_pin(const struct certificate_finding *finding,
+                                 const struct requirement *requirement, bool is_enforced,
+                                 int64_t now_s)
 {
     struct spki_pin pins[REQUIRED_PINS_MAX];
-    uint32_t pin_count = live_pins(requirement, false, now_s, pins);
+    uint32_t pin_count = live_pins(requirement, is_enforced, now_s, pins);
     uint32_t chain_count = finding->is_validated || finding->count == 0 ? finding->count : 1;
     for (uint32_t i = 0; i < chain_count; i++)
         if (has_pin(pins, pin_count, &finding->chain[i].spki))
-            return false;
-    return pin_count > 0;
+            return true;
+    return false;
+}
+
+static bool misses_report_pin(const struct certificate_finding *finding,
+                              const struct requirement *requirement, int64_t now_s)
+{
+    struct spki_pin pins[REQUIRED_PINS_MAX];
+    return live_pins(requirement, false, now_s, pins) > 0 &&
+           !certificate_finding_has_pin(finding, requirement, false, now_s);
 }
 
 struct certificate_judgement certificate_judge(const struct certificate_claim *claim,
@@ -84,7 +91,7 @@ struct certificate_judgement certificate_judge(const struct certificate_claim *c
     return (struct certificate_judgement){
         .reason = certificate_status_reason(finding->status),
         .finding = finding,
-        .misses_report_pin = misses_report_pin(claim->requirement, finding, demand.now_s),
+        .misses_report_pin = misses_report_pin(finding, claim->requirement, demand.now_s),
         .dates_count = !is_by_own_key,
     };
 }

@@ -28,6 +28,12 @@ struct certificate_judgement {
 /* How a finding reads as a reason: REASON_ALLOWED for a good one. */
 enum reason certificate_status_reason(enum certificate_status status);
 
+/* Is a pin of one mode that has not expired in the chain? What was merely presented does not count
+ * but for the server's own certificate, whose key it has proved. */
+bool certificate_finding_has_pin(const struct certificate_finding *finding,
+                                 const struct requirement *requirement, bool is_enforced,
+                                 int64_t now_s);
+
 /* `chain` is NULL where none was shown. */
 struct certificate_judgement certificate_judge(const struct certificate_claim *claim,
                                                const struct certificate_chain *chain);

@@ -203,11 +203,6 @@ static void on_ready(struct socket_watch *watch, uint32_t events)
         start_handshake(one);
 }
 
-static bool is_shortage(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* REASON_ALLOWED, or why it can't be. The poller tells when it is connected, even if it is now. */
 static enum reason connect_one(struct probe *probe, struct probe_handshake *one)
 {
@@ -219,7 +214,7 @@ static enum reason connect_one(struct probe *probe, struct probe_handshake *one)
         return REASON_UPSTREAM_ADDRESS_REFUSED;
     int descriptor = socket_connect(&target->endpoint, upstream->descriptor_limit, &is_connected);
     if (descriptor < 0)
-        return is_shortage(errno) ? REASON_OUT_OF_RESOURCES : REASON_PROBE_UNREACHABLE;
+        return socket_is_shortage(errno) ? REASON_OUT_OF_RESOURCES : REASON_PROBE_UNREACHABLE;
     if (socket_watch_start(upstream->poller, &one->watch, descriptor, on_ready) == 0)
         return REASON_ALLOWED;
     (void)close(descriptor);

@@ -152,7 +152,8 @@ static enum board_rank rank_of(struct upstream_request *request,
                                struct upstream_candidate *candidate)
 {
     const struct endpoint endpoint = endpoint_of(request, candidate);
-    if (request->rank == NULL)
+    bool has_choice = request->candidate_count > 1 || candidate->is_recent;
+    if (request->rank == NULL || !has_choice)
         return BOARD_RANK_UNKNOWN;
     if (!candidate->is_ranked)
         candidate->rank = request->rank(request, &endpoint);
@@ -245,11 +246,6 @@ static struct upstream_candidate *take_next_fit(struct upstream_request *request
     return NULL;
 }
 
-static bool is_shortage(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 static struct upstream_attempt *attempt_of_watch(struct socket_watch *watch)
 {
     return (struct upstream_attempt *)((char *)watch - offsetof(struct upstream_attempt, watch));
@@ -326,8 +322,8 @@ static bool start_attempt(struct upstream_request *request, struct upstream_atte
         socket_connect(&request->endpoint, request->upstream->descriptor_limit, &is_connected);
     if (descriptor < 0) {
         request->failure =
-            is_shortage(errno) ? REASON_OUT_OF_RESOURCES : REASON_UPSTREAM_CONNECT_FAILED;
-        if (!is_shortage(errno))
+            socket_is_shortage(errno) ? REASON_OUT_OF_RESOURCES : REASON_UPSTREAM_CONNECT_FAILED;
+        if (!socket_is_shortage(errno))
             address_memory_note_failed(request->upstream->memory, &request->endpoint);
         return false;
     }
