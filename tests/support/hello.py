@@ -59,6 +59,25 @@ def hello_for(name, *more):
                         + b"".join(more))
 
 
+P384, P384_SHARE_BYTES = 24, 97
+
+
+def second_hello(name):
+    """The records of a hello for `name` (bytes) that answers a HelloRetryRequest for another group."""
+    return records(client_hello(server_name(name) + groups_and_signatures() + supported_versions()
+                                + key_share(P384, P384_SHARE_BYTES)))
+
+
+# RFC 8446 4.1.3: the random of a ServerHello that is a HelloRetryRequest.
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+
+def server_hello(random):
+    """A ServerHello handshake message of TLS 1.3."""
+    body = b"\x03\x03" + random + vector(1, b"") + b"\x13\x01\x00" + vector(2, b"\x00\x2b\x00\x02\x03\x04")
+    return b"\x02" + vector(3, body)
+
+
 def record(kind, body):
     return bytes([kind]) + b"\x03\x01" + vector(2, body)
 

@@ -8,8 +8,9 @@ import pytest
 from support import isolation
 from support.authority import Authority
 from support.certificates import Certificates
+from support.checked import NAME, World
 from support.pinhole import Pinhole
-from support.policy import Policy
+from support.policy import Policy, insert, quote, set_setting
 from support.process import PINHOLE, SLOWNESS, free_port
 from support.webserver import Nginx, TcpServer
 
@@ -154,3 +155,26 @@ def tcp_server(gate_port):
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    return World(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def start_checking(launch, make_policy, authority, at_gate, gate_port, world):
+    """Starts Pinhole with one rule for NAME, whose `pins` are (SPKI, columns) pairs."""
+    def launch_it(pins=(), settings=(), addresses=(SERVER,), target=NAME, **columns):
+        authority.zone["*"] = list(addresses)
+        policy = make_policy([])
+        statements = "".join(f"INSERT INTO pin (rule_id, spki_sha256{''.join(', ' + key for key in more)})"
+                             f" VALUES (1, {quote(pin)}{''.join(', ' + quote(value) for value in more.values())});"
+                             for pin, more in pins)
+        rule = insert(at_gate(target), **{"id": 1, "verify": "chain", **columns})
+        policy.sql("BEGIN;" + rule.replace(quote("pin-only"), quote("chain")) + statements
+                   + f"UPDATE rule SET verify = {quote(columns.get('verify', 'chain'))} WHERE id = 1;"
+                   + "".join(set_setting(*setting) for setting in settings) + "COMMIT;")
+        return launch(policy, authority.endpoint, gate_port=gate_port,
+                      arguments=["--ca-file", world.root.certificate]), policy
+    return launch_it

@@ -3,33 +3,20 @@ import socket
 
 import pytest
 
-from support.hello import (ILLEGAL_PARAMETER, INTERNAL_ERROR, RECORD_APPLICATION, RECORD_HANDSHAKE, alert_in, client_hello,
-                           groups_and_signatures, hello_for, key_share, read_to_end, record, records, server_name,
-                           supported_versions, vector)
+from support.hello import (ILLEGAL_PARAMETER, INTERNAL_ERROR, RECORD_APPLICATION, RECORD_HANDSHAKE, RETRY_RANDOM,
+                           alert_in, client_hello, hello_for, read_to_end, record, records, second_hello, server_hello,
+                           supported_versions)
 from support.policy import Policy
 from support.process import Deadline, eventually, run, spawn, stop
 
 NAME, OTHER = b"api.example.com", b"other.example.com"
 SERVER = "127.0.0.2"
-RECORD_CHANGE, P384 = 20, 24
+RECORD_CHANGE = 20
 CHANGE = record(RECORD_CHANGE, b"\x01")
 EARLY = record(RECORD_APPLICATION, b"early" * 200)
-RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 HELLO = records(hello_for(NAME))
-
-
-def server_hello(random):
-    body = b"\x03\x03" + random + vector(1, b"") + b"\x13\x01\x00" + vector(2, b"\x00\x2b\x00\x02\x03\x04")
-    return b"\x02" + vector(3, body)
-
-
 RETRY = records(server_hello(RETRY_RANDOM))
 ANSWER = records(server_hello(b"r" * 32))
-
-
-def second_hello(name):
-    return records(client_hello(server_name(name) + groups_and_signatures() + supported_versions()
-                                + key_share(P384, 97)))
 
 
 @pytest.fixture(scope="module")
