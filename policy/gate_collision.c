@@ -27,11 +27,9 @@ static bool is_allowed_exactly(const struct name_table *table, uint32_t node, in
 static bool is_hidden(const struct policy *policy, const struct name_table *table,
                       const struct host_name *name)
 {
-    struct name_hashes hashes;
     if (table == policy->overlay || policy->overlay->node_count == 0)
         return false;
-    name_hashes_compute(&policy->overlay->key, name, &hashes);
-    return name_table_find(policy->overlay, name->wire, name->size, hashes.hash[0]) != TABLE_NONE;
+    return name_table_find(policy->overlay, name) != TABLE_NONE;
 }
 
 /* Adds the names of one table to `candidates`, which has room for them; returns how many are in

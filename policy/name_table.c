@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SLOTS = 16, FIRST_CAPACITY = 16 };
+enum { FIRST_CAPACITY = 16 };
 
 void name_hashes_compute(const struct siphash_key *key, const struct host_name *name,
                          struct name_hashes *ret_hashes)
@@ -19,16 +19,8 @@ void name_hashes_compute(const struct siphash_key *key, const struct host_name *
     for (unsigned i = name->label_count; i > 0; i--) {
         const uint8_t *label = name->wire + ret_hashes->at[i - 1];
         hash = siphash_behind(key, hash, label + 1, label[0]);
-        ret_hashes->hash[i - 1] = hash;
+        ret_hashes->hash[i - 1] = (uint32_t)(hash >> 32);
     }
-}
-
-static struct table_slot *slots_new(uint32_t count)
-{
-    struct table_slot *slots = malloc(count * sizeof(*slots));
-    for (uint32_t i = 0; slots != NULL && i < count; i++)
-        slots[i].node = TABLE_NONE;
-    return slots;
 }
 
 struct name_table *name_table_new(const struct siphash_key *key)
@@ -37,10 +29,19 @@ struct name_table *name_table_new(const struct siphash_key *key)
     if (table == NULL)
         return NULL;
     table->key = *key;
-    table->slots = slots_new(FIRST_SLOTS);
-    table->slot_mask = FIRST_SLOTS - 1;
     atomic_init(&table->references, 1);
-    return table->slots != NULL ? table : name_table_unref(table);
+    return name_slots_init(&table->slots) ? table : name_table_unref(table);
+}
+
+struct name_table *name_table_new_overlay(const struct siphash_key *key)
+{
+    struct name_table *table = name_table_new(key);
+    if (table == NULL)
+        return NULL;
+    table->changed_at = calloc(FIRST_CAPACITY, sizeof(*table->changed_at));
+    table->nodes = calloc(FIRST_CAPACITY, sizeof(*table->nodes));
+    table->node_capacity = FIRST_CAPACITY;
+    return table->changed_at != NULL && table->nodes != NULL ? table : name_table_unref(table);
 }
 
 /* A copy of `size` bytes in a buffer of `capacity`; NULL when out of memory, or for no capacity. */
@@ -52,17 +53,29 @@ static void *copy_array(const void *array, size_t size, size_t capacity)
     return copy;
 }
 
+/* The nodes, and when they were changed. */
+static bool copy_nodes(struct name_table *copy, const struct name_table *table)
+{
+    uint32_t count = table->node_count, capacity = table->node_capacity;
+    copy->node_count = count;
+    copy->node_capacity = capacity;
+    copy->nodes =
+        copy_array(table->nodes, count * sizeof(*table->nodes), capacity * sizeof(*table->nodes));
+    if (table->changed_at != NULL)
+        copy->changed_at = copy_array(table->changed_at, count * sizeof(*table->changed_at),
+                                      capacity * sizeof(*table->changed_at));
+    return (copy->nodes != NULL || capacity == 0) &&
+           (copy->changed_at != NULL || table->changed_at == NULL);
+}
+
 struct name_table *name_table_copy(const struct name_table *table)
 {
     struct name_table *copy = calloc(1, sizeof(*copy));
     if (copy == NULL)
         return NULL;
-    size_t slots_size = ((size_t)table->slot_mask + 1) * sizeof(*table->slots);
     copy->key = table->key;
-    copy->names_size = table->names_size;
-    copy->names_capacity = table->names_capacity;
-    copy->node_count = table->node_count;
-    copy->node_capacity = table->node_capacity;
+    copy->bytes_size = table->bytes_size;
+    copy->bytes_capacity = table->bytes_capacity;
     copy->rule_count = table->rule_count;
     copy->rule_capacity = table->rule_capacity;
     copy->dead_rule_count = table->dead_rule_count;
@@ -70,24 +83,20 @@ struct name_table *name_table_copy(const struct name_table *table)
     copy->below_capacity = table->below_capacity;
     copy->connect_count = table->connect_count;
     copy->connect_capacity = table->connect_capacity;
-    copy->slot_mask = table->slot_mask;
-    copy->names = copy_array(table->names, table->names_size, table->names_capacity);
-    copy->nodes = copy_array(table->nodes, table->node_count * sizeof(*table->nodes),
-                             table->node_capacity * sizeof(*table->nodes));
+    copy->bytes = copy_array(table->bytes, table->bytes_size, table->bytes_capacity);
     copy->rules = copy_array(table->rules, table->rule_count * sizeof(*table->rules),
                              table->rule_capacity * sizeof(*table->rules));
     copy->belows = copy_array(table->belows, table->below_count * sizeof(*table->belows),
                               table->below_capacity * sizeof(*table->belows));
     copy->connects = copy_array(table->connects, table->connect_count * sizeof(*table->connects),
                                 table->connect_capacity * sizeof(*table->connects));
-    copy->slots = copy_array(table->slots, slots_size, slots_size);
     atomic_init(&copy->references, 1);
-    bool is_whole = (copy->names != NULL || copy->names_capacity == 0) &&
-                    (copy->nodes != NULL || copy->node_capacity == 0) &&
+    bool is_whole = (copy->bytes != NULL || copy->bytes_capacity == 0) &&
                     (copy->rules != NULL || copy->rule_capacity == 0) &&
                     (copy->belows != NULL || copy->below_capacity == 0) &&
                     (copy->connects != NULL || copy->connect_capacity == 0) &&
-                    copy->slots != NULL && name_table_copy_requirements(copy, table);
+                    copy_nodes(copy, table) && name_slots_copy(&copy->slots, &table->slots) &&
+                    name_table_copy_requirements(copy, table);
     return is_whole ? copy : name_table_unref(copy);
 }
 
@@ -101,13 +110,14 @@ struct name_table *name_table_unref(struct name_table *table)
 {
     if (table == NULL || atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) > 1)
         return NULL;
-    free(table->names);
+    free(table->bytes);
     free(table->nodes);
+    free(table->changed_at);
     free(table->rules);
     free(table->belows);
     free(table->connects);
     name_table_release_requirements(table);
-    free(table->slots);
+    name_slots_release(&table->slots);
     free(table);
     return NULL;
 }
@@ -123,8 +133,9 @@ void name_table_trim(struct name_table *table)
 {
     if (table->node_count == 0)
         return;
-    table->names = trim_array(table->names, table->names_size);
-    table->names_capacity = table->names_size;
+    name_slots_trim(&table->slots);
+    table->bytes = trim_array(table->bytes, table->bytes_size);
+    table->bytes_capacity = table->bytes_size;
     table->nodes = trim_array(table->nodes, table->node_count * sizeof(*table->nodes));
     table->node_capacity = table->node_count;
     if (table->rule_count == 0)
@@ -142,22 +153,54 @@ void name_table_trim(struct name_table *table)
     table->below_capacity = table->below_count;
 }
 
-uint32_t name_table_find(const struct name_table *table, const uint8_t *wire, size_t size,
-                         uint64_t hash)
+uint32_t name_table_find_child(const struct name_table *table, uint32_t parent,
+                               const uint8_t *label, uint32_t hash)
 {
-    uint32_t tag = (uint32_t)(hash >> 32);
-    for (uint32_t at = (uint32_t)hash & table->slot_mask;; at = (at + 1) & table->slot_mask) {
-        const struct table_slot *slot = &table->slots[at];
+    const struct name_slots *slots = &table->slots;
+    for (uint32_t at = name_slots_start(slots, hash);; at = name_slots_next(slots, at)) {
+        const struct name_slot *slot = &slots->slot[at];
         if (slot->node == TABLE_NONE)
             return TABLE_NONE;
-        if (slot->tag != tag)
+        if (slot->hash != hash)
             continue;
         const struct table_node *node = &table->nodes[slot->node];
-        if (node->first_rule != TABLE_NONE) /* asked for next: it comes while the name does */
+        if (node->first_rule != TABLE_NONE) /* asked for next: it comes while the label does */
             __builtin_prefetch(&table->rules[node->first_rule]);
-        if (node->name_size == size && memcmp(table->names + node->name_at, wire, size) == 0)
+        if (node->parent == parent &&
+            memcmp(table->bytes + node->label_at, label, 1u + label[0]) == 0)
             return slot->node;
     }
+}
+
+void name_table_prefetch(const struct name_table *table, const struct name_hashes *hashes,
+                         unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        __builtin_prefetch(&table->slots.slot[name_slots_start(&table->slots, hashes->hash[i])]);
+}
+
+void name_table_follow(const struct name_table *table, const struct host_name *name,
+                       const struct name_hashes *hashes, struct name_path *ret_path)
+{
+    uint32_t node = TABLE_NONE;
+    ret_path->first = name->label_count;
+    for (unsigned i = name->label_count; i > 0; i--) {
+        node =
+            name_table_find_child(table, node, name->wire + hashes->at[i - 1], hashes->hash[i - 1]);
+        if (node == TABLE_NONE)
+            return;
+        ret_path->node[i - 1] = node;
+        ret_path->first = i - 1;
+    }
+}
+
+uint32_t name_table_find(const struct name_table *table, const struct host_name *name)
+{
+    struct name_hashes hashes;
+    struct name_path path;
+    name_hashes_compute(&table->key, name, &hashes);
+    name_table_follow(table, name, &hashes, &path);
+    return path.first == 0 && name->label_count > 0 ? path.node[0] : TABLE_NONE;
 }
 
 /* Doubles `*capacity` (counted in elements) until `needed` fit. NULL when out of memory or past
@@ -177,63 +220,48 @@ static void *grow_array(void *array, size_t needed, size_t *capacity, size_t ele
     return moved;
 }
 
-static void insert_slot(struct table_slot *slots, uint32_t mask, uint64_t hash, uint32_t node)
+static bool grow_nodes(struct name_table *table)
 {
-    uint32_t at = (uint32_t)hash & mask;
-    while (slots[at].node != TABLE_NONE)
-        at = (at + 1) & mask;
-    slots[at] = (struct table_slot){ (uint32_t)(hash >> 32), node };
-}
-
-/* Twice the slots. Names are hashed anew, since a slot keeps half of the hash. */
-static bool grow_slots(struct name_table *table)
-{
-    uint32_t mask = table->slot_mask * 2 + 1;
-    struct table_slot *slots = slots_new(mask + 1);
-    if (slots == NULL)
+    size_t needed = (size_t)table->node_count + 1;
+    size_t capacity = table->node_capacity, same_capacity = table->node_capacity;
+    struct table_node *nodes = grow_array(table->nodes, needed, &capacity, sizeof(*nodes));
+    if (nodes == NULL)
         return false;
-    for (uint32_t node = 0; node < table->node_count; node++) {
-        struct host_name name = name_table_name(table, node);
-        struct name_hashes hashes;
-        name_hashes_compute(&table->key, &name, &hashes);
-        insert_slot(slots, mask, hashes.hash[0], node);
+    table->nodes = nodes;
+    if (table->changed_at != NULL) {
+        uint32_t *changed_at =
+            grow_array(table->changed_at, needed, &same_capacity, sizeof(*changed_at));
+        if (changed_at == NULL)
+            return false;
+        table->changed_at = changed_at;
     }
-    free(table->slots);
-    table->slots = slots;
-    table->slot_mask = mask;
+    table->node_capacity = (uint32_t)capacity;
     return true;
 }
 
-uint32_t name_table_add_node(struct name_table *table, uint32_t name_at, size_t size, uint64_t hash)
+uint32_t name_table_add_child(struct name_table *table, uint32_t parent, const uint8_t *label,
+                              uint32_t hash)
 {
-    if ((uint64_t)(table->node_count + 1) * 4 > ((uint64_t)table->slot_mask + 1) * 3 &&
-        !grow_slots(table))
+    uint32_t label_at = name_table_add_bytes(table, label, 1u + label[0]);
+    if (label_at == TABLE_NONE || !grow_nodes(table) ||
+        !name_slots_add(&table->slots, hash, table->node_count))
         return TABLE_NONE;
-    size_t capacity = table->node_capacity;
-    struct table_node *nodes =
-        grow_array(table->nodes, (size_t)table->node_count + 1, &capacity, sizeof(*nodes));
-    if (nodes == NULL)
-        return TABLE_NONE;
-    table->nodes = nodes;
-    table->node_capacity = (uint32_t)capacity;
     uint32_t node = table->node_count++;
-    nodes[node] = (struct table_node){ .name_at = name_at,
-                                       .first_rule = TABLE_NONE,
-                                       .first_below = TABLE_NONE,
-                                       .name_size = (uint8_t)size };
-    insert_slot(table->slots, table->slot_mask, hash, node);
+    table->nodes[node] = (struct table_node){ label_at, parent, TABLE_NONE, TABLE_NONE };
+    if (table->changed_at != NULL)
+        table->changed_at[node] = 0;
     return node;
 }
 
-uint32_t name_table_add_name(struct name_table *table, const uint8_t *wire, size_t size)
+uint32_t name_table_add_bytes(struct name_table *table, const uint8_t *bytes, size_t size)
 {
-    uint8_t *names = grow_array(table->names, table->names_size + size, &table->names_capacity, 1);
-    if (names == NULL)
+    uint8_t *moved = grow_array(table->bytes, table->bytes_size + size, &table->bytes_capacity, 1);
+    if (moved == NULL)
         return TABLE_NONE;
-    table->names = names;
-    memcpy(names + table->names_size, wire, size);
-    table->names_size += size;
-    return (uint32_t)(table->names_size - size);
+    table->bytes = moved;
+    memcpy(moved + table->bytes_size, bytes, size);
+    table->bytes_size += size;
+    return (uint32_t)(table->bytes_size - size);
 }
 
 bool name_table_add_rule(struct name_table *table, const struct table_rule *rule)
@@ -315,27 +343,55 @@ bool name_table_count_below(struct name_table *table, uint32_t node, uint32_t gr
     return true;
 }
 
-bool name_table_has_below(const struct name_table *table, uint32_t node,
-                          const struct client *client)
+bool name_table_allows(const struct name_table *table, uint32_t node, enum pattern_kind pattern,
+                       uint32_t group, const struct policy_ports *ports)
 {
-    for (uint32_t at = table->nodes[node].first_below; at != TABLE_NONE;
-         at = table->belows[at].next)
-        if (table->belows[at].count > 0 && client_fit(client, table->belows[at].group) > 0)
+    for (uint32_t i = 0; i < ports->count; i++) {
+        bool is_allowed = false, is_denied = false;
+        for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
+             at = table->rules[at].next) {
+            const struct table_rule *rule = &table->rules[at];
+            if (rule->group != group || !table_rule_covers(rule, pattern) ||
+                rule->port != ports->port[i])
+                continue;
+            is_allowed = is_allowed || rule->action == RULE_ALLOW;
+            is_denied = is_denied || rule->action == RULE_DENY;
+        }
+        if (is_allowed && !is_denied)
             return true;
+    }
     return false;
 }
 
-struct host_name name_table_name_at(const struct name_table *table, uint32_t name_at,
-                                    uint8_t name_size)
+bool name_table_has_below(const struct name_table *table, uint32_t node,
+                          const struct client *client, const struct policy_ports *ports)
 {
-    struct host_name name;
-    struct reader reader = reader_over(table->names + name_at, name_size);
-    (void)host_name_read(&reader,
-                         &name); /* cannot fail: the table holds names that were read before */
-    return name;
+    uint32_t at = table->nodes[node].first_below;
+    for (; at != TABLE_NONE; at = table->belows[at].next)
+        if (table->belows[at].count > 0 && client_fit(client, table->belows[at].group) > 0)
+            return true;
+    for (at = table->nodes[node].first_rule; at != TABLE_NONE; at = table->rules[at].next) {
+        uint32_t group = table->rules[at].group;
+        if (client_fit(client, group) > 0 &&
+            (name_table_allows(table, node, PATTERN_ONE_LABEL, group, ports) ||
+             name_table_allows(table, node, PATTERN_ANY_DEPTH, group, ports)))
+            return true;
+    }
+    return false;
 }
 
 struct host_name name_table_name(const struct name_table *table, uint32_t node)
 {
-    return name_table_name_at(table, table->nodes[node].name_at, table->nodes[node].name_size);
+    uint8_t wire[HOST_NAME_WIRE_MAX];
+    struct host_name name;
+    size_t size = 0;
+    for (uint32_t at = node; at != TABLE_NONE; at = table->nodes[at].parent) {
+        const uint8_t *label = table->bytes + table->nodes[at].label_at;
+        memcpy(wire + size, label, 1u + label[0]);
+        size += 1u + label[0];
+    }
+    wire[size++] = 0;
+    struct reader reader = reader_over(wire, size);
+    (void)host_name_read(&reader, &name); /* cannot fail: it was read before */
+    return name;
 }

@@ -1,17 +1,17 @@
 /* policy/name_table.h - names to rules: the table inside a policy. Private to policy/.
- * An open-addressing hash table of names in wire format. Each name (a "node") has a list of rules
- * and a count of the allowed names below it. Names are hashed label by label from the root, with a
- * key of this process, so one pass over a question's name gives the hashes of all its suffixes; a
- * hit always compares the whole name. Changed by one thread while it is built; read by all, without
- * a lock, once its policy is published. */
+ * Each name (a "node") has a first label, a parent, a list of rules and a count of the allowed
+ * names below it. A name is followed from its last label to its first, each step a look into a hash
+ * table; the hash covers all labels up to there, with a key of this process, and a hit always
+ * compares parent and label. Where the table has a name it has all names above. Changed by one
+ * thread while it is built; read by all, without a lock, once its policy is published. */
 #pragma once
 #include "base/siphash.h"
 #include "policy/client_group.h"
+#include "policy/name_slots.h"
+#include "policy/policy.h"
 #include "policy/rule.h"
 
 #include <stdatomic.h>
-
-#define TABLE_NONE UINT32_MAX
 
 struct table_rule {
     int64_t id; /* 0: taken out */
@@ -28,7 +28,7 @@ struct table_rule {
 /* Where a rule sends its connections; `host_size` 0: to `address`. */
 struct table_connect {
     int64_t rule_id;
-    uint32_t host_at; /* in `names` */
+    uint32_t host_at; /* in `bytes` */
     uint16_t port;
     uint8_t host_size;
     struct ip_address address;
@@ -54,25 +54,22 @@ static inline bool table_rule_covers(const struct table_rule *rule, enum pattern
 }
 
 struct table_node {
-    uint32_t name_at; /* in `names` */
+    uint32_t label_at; /* in `bytes`: its size, and its bytes */
+    uint32_t parent;   /* TABLE_NONE: the root */
     uint32_t first_rule;
     uint32_t first_below;
-    uint32_t changed_at; /* version of the policy that changed it last; an overlay's nodes only */
-    uint8_t name_size;
-};
-
-struct table_slot {
-    uint32_t tag;  /* the hash's upper half: most other names end here */
-    uint32_t node; /* TABLE_NONE: free */
 };
 
 struct name_table {
     atomic_uint references;
     struct siphash_key key;
-    uint8_t *names;
-    size_t names_size, names_capacity;
-    struct table_node *nodes;
+    struct name_slots slots;
+    uint8_t *bytes; /* labels of nodes, and hosts to connect to */
+    size_t bytes_size, bytes_capacity;
+    struct table_node *nodes; /* a parent before its children */
     uint32_t node_count, node_capacity;
+    uint32_t *changed_at; /* of each node, the version of the policy that changed it last; NULL in a
+                             base */
     struct table_rule *rules;
     uint32_t rule_count, rule_capacity;
     uint32_t dead_rule_count;
@@ -82,13 +79,11 @@ struct name_table {
     uint32_t connect_count, connect_capacity;
     struct table_requirement *requirements; /* likewise */
     uint32_t requirement_count, requirement_capacity;
-    struct table_slot *slots;
-    uint32_t slot_mask; /* slots less one; a power of two less one */
 };
 
 /* The hashes of a name's suffixes, and where each begins in `wire`. [0] is the whole name. */
 struct name_hashes {
-    uint64_t hash[HOST_NAME_LABELS_MAX];
+    uint32_t hash[HOST_NAME_LABELS_MAX];
     uint8_t at[HOST_NAME_LABELS_MAX];
 };
 void name_hashes_compute(const struct siphash_key *key, const struct host_name *name,
@@ -96,6 +91,8 @@ void name_hashes_compute(const struct siphash_key *key, const struct host_name *
 
 /* An empty table. NULL when out of memory. */
 struct name_table *name_table_new(const struct siphash_key *key);
+/* The same for an overlay, which knows when its nodes were changed. */
+struct name_table *name_table_new_overlay(const struct siphash_key *key);
 /* A copy that may be changed. NULL when out of memory. */
 struct name_table *name_table_copy(const struct name_table *table);
 struct name_table *name_table_ref(struct name_table *table);
@@ -104,16 +101,31 @@ struct name_table *name_table_unref(struct name_table *table);
 /* Gives memory back that growing left over. */
 void name_table_trim(struct name_table *table);
 
-/* The node of a suffix, or TABLE_NONE. */
-uint32_t name_table_find(const struct name_table *table, const uint8_t *wire, size_t size,
-                         uint64_t hash);
+/* The node of a label below `parent` (TABLE_NONE: the root), or TABLE_NONE. `label` is as in wire
+ * format, `hash` that of the suffix which it begins. */
+uint32_t name_table_find_child(const struct name_table *table, uint32_t parent,
+                               const uint8_t *label, uint32_t hash);
+/* Adds one that is not there, without rules. TABLE_NONE when out of memory. */
+uint32_t name_table_add_child(struct name_table *table, uint32_t parent, const uint8_t *label,
+                              uint32_t hash);
+/* The node of a name, or TABLE_NONE. */
+uint32_t name_table_find(const struct name_table *table, const struct host_name *name);
 
-/* Adds a node without rules whose name is `size` bytes of `names` from `name_at`. TABLE_NONE when
- * out of memory. */
-uint32_t name_table_add_node(struct name_table *table, uint32_t name_at, size_t size,
-                             uint64_t hash);
-/* Appends bytes to `names`; returns where, or TABLE_NONE when out of memory. */
-uint32_t name_table_add_name(struct name_table *table, const uint8_t *wire, size_t size);
+/* Asks the memory for every slot that name_table_follow() may look at, so that a large table's
+ * cache misses overlap. `count`: the name's labels. */
+void name_table_prefetch(const struct name_table *table, const struct name_hashes *hashes,
+                         unsigned count);
+
+/* The nodes of a name's suffixes, the longest that the table knows first. */
+struct name_path {
+    unsigned first; /* how many labels it leaves out; label_count: not even the last one is known */
+    uint32_t node[HOST_NAME_LABELS_MAX]; /* set from `first` on */
+};
+void name_table_follow(const struct name_table *table, const struct host_name *name,
+                       const struct name_hashes *hashes, struct name_path *ret_path);
+
+/* Appends to `bytes`; returns where, or TABLE_NONE when out of memory. */
+uint32_t name_table_add_bytes(struct name_table *table, const uint8_t *bytes, size_t size);
 /* Adds a rule to its node's list. False when out of memory. */
 bool name_table_add_rule(struct name_table *table, const struct table_rule *rule);
 /* Takes a rule out of its node's list, and forgets where it sends connections and what it demands.
@@ -152,15 +164,16 @@ struct rule_match {
 const struct table_rule *name_table_winner(const struct name_table *table, uint32_t node,
                                            const struct rule_match *match);
 
-/* Adds `more` (or less) to the count of allowed patterns below `node` of one group. False when out
- * of memory. */
+/* Adds `more` (or less) to the count of allowed patterns below `node` of one group; those of its
+ * own wildcards are not counted. False when out of memory. */
 bool name_table_count_below(struct name_table *table, uint32_t node, uint32_t group, int more);
-/* True when a group of the client's has an allowed name below `node`. */
+/* Some port of `ports` is allowed to one group by the node's rules of that pattern, and denied by
+ * none of the group's. */
+bool name_table_allows(const struct name_table *table, uint32_t node, enum pattern_kind pattern,
+                       uint32_t group, const struct policy_ports *ports);
+/* True when a group of the client's has an allowed name below `node`, if only by a wildcard. */
 bool name_table_has_below(const struct name_table *table, uint32_t node,
-                          const struct client *client);
+                          const struct client *client, const struct policy_ports *ports);
 
-/* A name that stands in `names`. */
-struct host_name name_table_name_at(const struct name_table *table, uint32_t name_at,
-                                    uint8_t name_size);
 /* The name of a node. */
 struct host_name name_table_name(const struct name_table *table, uint32_t node);

@@ -1,5 +1,6 @@
 /* policy/name_table_connect.c - the few rules of a table that send connections elsewhere, in the
  * order of their ids. They stand beside the rules, which are many and stay small. */
+#include "base/reader.h"
 #include "policy/name_table.h"
 
 #include <stdlib.h>
@@ -53,7 +54,7 @@ bool name_table_add_connect_to(struct name_table *table, int64_t rule_id,
     if (connect_to->kind == CONNECT_TO_HOST) {
         added.address = (struct ip_address){ 0 };
         added.host_size = connect_to->host.size;
-        added.host_at = name_table_add_name(table, connect_to->host.wire, connect_to->host.size);
+        added.host_at = name_table_add_bytes(table, connect_to->host.wire, connect_to->host.size);
         if (added.host_at == TABLE_NONE)
             return false;
     }
@@ -87,7 +88,8 @@ struct connect_to name_table_connect_to(const struct name_table *table, int64_t 
     found.kind = connect->host_size > 0 ? CONNECT_TO_HOST : CONNECT_TO_ADDRESS;
     found.port = connect->port;
     found.address = connect->address;
+    struct reader host = reader_over(table->bytes + connect->host_at, connect->host_size);
     if (connect->host_size > 0)
-        found.host = name_table_name_at(table, connect->host_at, connect->host_size);
+        (void)host_name_read(&host, &found.host); /* cannot fail: it was read before */
     return found;
 }

@@ -8,7 +8,7 @@
 /* A node in whichever table decides for its name. */
 struct place {
     const struct name_table *table;
-    uint32_t node;
+    uint32_t node; /* TABLE_NONE: nothing is known */
 };
 
 /* One question while it is looked at. */
@@ -17,44 +17,45 @@ struct inquiry {
     const struct host_name *name;
     struct client client;
     int64_t now_s;
-    struct name_hashes hashes;
+    struct name_path base, overlay;
+    unsigned first; /* of both paths, the one that goes further */
 };
 
-/* Asks the memory for every slot that may be looked at, so that a large table's cache misses
- * overlap. */
-static void prefetch(const struct inquiry *inquiry)
+/* Finds the places of all the name's suffixes. */
+static void follow(const struct policy *policy, const struct host_name *name,
+                   struct inquiry *ret_inquiry)
 {
-    const struct name_table *table = inquiry->policy->base;
-    for (unsigned skips = 0; skips < inquiry->name->label_count; skips++)
-        __builtin_prefetch(&table->slots[(uint32_t)inquiry->hashes.hash[skips] & table->slot_mask]);
+    struct name_hashes hashes;
+    name_hashes_compute(&policy->base->key, name, &hashes);
+    name_table_prefetch(policy->base, &hashes, name->label_count);
+    ret_inquiry->policy = policy;
+    ret_inquiry->name = name;
+    ret_inquiry->overlay.first = name->label_count;
+    if (policy->overlay->node_count > 0)
+        name_table_follow(policy->overlay, name, &hashes, &ret_inquiry->overlay);
+    name_table_follow(policy->base, name, &hashes, &ret_inquiry->base);
+    bool is_overlay_longer = ret_inquiry->overlay.first < ret_inquiry->base.first;
+    ret_inquiry->first = is_overlay_longer ? ret_inquiry->overlay.first : ret_inquiry->base.first;
 }
 
-/* Fills `*ret_inquiry` in place: its hashes are a kilobyte, of which most names use little. */
+/* Fills `*ret_inquiry` in place: its paths are a kilobyte, of which most names use little. */
 static void inquire(const struct policy *policy, const struct policy_question *question,
                     int64_t now_s, struct inquiry *ret_inquiry)
 {
-    ret_inquiry->policy = policy;
-    ret_inquiry->name = question->name;
+    follow(policy, question->name, ret_inquiry);
     ret_inquiry->now_s = now_s;
-    name_hashes_compute(&policy->base->key, question->name, &ret_inquiry->hashes);
-    prefetch(ret_inquiry);
     ret_inquiry->client = client_of(policy->groups, &question->client);
 }
 
-/* Where the suffix that begins with label `skips` is decided; its node is TABLE_NONE where nothing
- * is known. */
-static struct place find_suffix(const struct inquiry *inquiry, unsigned skips)
+/* Where the suffix that leaves out `skips` labels is decided. */
+static struct place place_of(const struct inquiry *inquiry, unsigned skips)
 {
     const struct policy *policy = inquiry->policy;
-    const uint8_t *wire = inquiry->name->wire + inquiry->hashes.at[skips];
-    size_t size = (size_t)inquiry->name->size - inquiry->hashes.at[skips];
-    uint64_t hash = inquiry->hashes.hash[skips];
-    if (policy->overlay->node_count > 0) {
-        uint32_t node = name_table_find(policy->overlay, wire, size, hash);
-        if (node != TABLE_NONE)
-            return (struct place){ policy->overlay, node };
-    }
-    return (struct place){ policy->base, name_table_find(policy->base, wire, size, hash) };
+    if (skips >= inquiry->overlay.first)
+        return (struct place){ policy->overlay, inquiry->overlay.node[skips] };
+    if (skips >= inquiry->base.first)
+        return (struct place){ policy->base, inquiry->base.node[skips] };
+    return (struct place){ policy->base, TABLE_NONE };
 }
 
 static struct verdict verdict_of(const struct table_rule *rule, unsigned skips)
@@ -112,12 +113,10 @@ static struct verdict decide(const struct inquiry *inquiry, uint16_t port)
 {
     const struct host_name *name = inquiry->name;
     struct verdict denial = { .decision = DECISION_DENY, .reason = REASON_NO_RULE };
-    for (unsigned skips = 0; skips < name->label_count; skips++) {
+    for (unsigned skips = inquiry->first; skips < name->label_count; skips++) {
         if (skips > name->plain_labels)
             break; /* a wildcard stands for letters, digits and hyphens alone */
-        struct place place = find_suffix(inquiry, skips);
-        if (place.node == TABLE_NONE)
-            continue;
+        struct place place = place_of(inquiry, skips);
         const struct table_rule *rule = winner_at(inquiry, place, skips, port);
         if (rule != NULL)
             return verdict_of(rule, skips);
@@ -132,10 +131,9 @@ static struct verdict decide(const struct inquiry *inquiry, uint16_t port)
 static bool wildcard_allows_below(const struct inquiry *inquiry, uint16_t port)
 {
     const struct host_name *name = inquiry->name;
-    for (unsigned skips = 0; skips < name->label_count && skips <= name->plain_labels; skips++) {
-        struct place place = find_suffix(inquiry, skips);
-        if (place.node == TABLE_NONE)
-            continue;
+    for (unsigned skips = inquiry->first; skips < name->label_count && skips <= name->plain_labels;
+         skips++) {
+        struct place place = place_of(inquiry, skips);
         const struct table_rule *rule = winner_of_kind(inquiry, place, PATTERN_ANY_DEPTH, port);
         if (rule != NULL)
             return rule->action == RULE_ALLOW;
@@ -147,8 +145,9 @@ static bool wildcard_allows_below(const struct inquiry *inquiry, uint16_t port)
 static bool is_parent(const struct inquiry *inquiry)
 {
     const struct policy_ports *ports = &inquiry->policy->ports;
-    struct place place = find_suffix(inquiry, 0);
-    if (place.node != TABLE_NONE && name_table_has_below(place.table, place.node, &inquiry->client))
+    struct place place = place_of(inquiry, 0);
+    if (place.node != TABLE_NONE &&
+        name_table_has_below(place.table, place.node, &inquiry->client, ports))
         return true;
     for (uint32_t i = 0; i < ports->count; i++)
         if (wildcard_allows_below(inquiry, ports->port[i]))
@@ -219,10 +218,10 @@ bool policy_connect_to(const struct policy *policy, const struct host_name *name
     bool has_any = policy->base->connect_count + policy->overlay->connect_count > 0;
     if (!has_any || verdict->decision != DECISION_ALLOW || verdict->reason != REASON_ALLOWED)
         return false;
-    struct inquiry inquiry = { .policy = policy, .name = name };
-    name_hashes_compute(&policy->base->key, name, &inquiry.hashes);
+    struct inquiry inquiry;
+    follow(policy, name, &inquiry);
     /* Only the table that decides for the name knows what the rule says now. */
-    struct place place = find_suffix(&inquiry, verdict->pattern_skips);
+    struct place place = place_of(&inquiry, verdict->pattern_skips);
     struct connect_to found = name_table_connect_to(place.table, verdict->rule_id);
     if (place.node == TABLE_NONE || found.kind == CONNECT_TO_NAME)
         return false;
@@ -238,9 +237,9 @@ struct requirement *policy_requirement(const struct policy *policy, const struct
         return policy->unchecked;
     if (!has_any || verdict->reason != REASON_ALLOWED)
         return NULL;
-    struct inquiry inquiry = { .policy = policy, .name = name };
-    name_hashes_compute(&policy->base->key, name, &inquiry.hashes);
-    struct place place = find_suffix(&inquiry, verdict->pattern_skips);
+    struct inquiry inquiry;
+    follow(policy, name, &inquiry);
+    struct place place = place_of(&inquiry, verdict->pattern_skips);
     return name_table_requirement(place.table, verdict->rule_id);
 }
 
@@ -292,9 +291,9 @@ static bool shadows_before(const struct table_rule *left, const struct table_rul
 bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule *rule,
                         int64_t *ret_by_id)
 {
-    struct inquiry inquiry = { .policy = policy, .name = &rule->name };
-    name_hashes_compute(&policy->base->key, &rule->name, &inquiry.hashes);
-    struct place place = find_suffix(&inquiry, 0);
+    struct inquiry inquiry;
+    follow(policy, &rule->name, &inquiry);
+    struct place place = place_of(&inquiry, 0);
     const struct table_rule *first = NULL;
     uint32_t at = place.node != TABLE_NONE ? place.table->nodes[place.node].first_rule : TABLE_NONE;
     for (; at != TABLE_NONE; at = place.table->rules[at].next) {

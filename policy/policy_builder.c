@@ -59,7 +59,7 @@ struct policy *policy_builder_finish(struct policy_builder *builder,
     builder->groups = NULL;
     name_table_trim(base);
     struct policy *policy =
-        policy_on_tables(base, name_table_new(&base->key), groups, &builder->ports);
+        policy_on_tables(base, name_table_new_overlay(&base->key), groups, &builder->ports);
     if (policy != NULL) {
         policy->providers = provider_catalogue_ref(builder->providers);
         policy->settings = *settings;

@@ -70,9 +70,7 @@ static bool *hidden_nodes(const struct policy *policy)
     bool *is_hidden = calloc((size_t)base->node_count + 1, sizeof(*is_hidden));
     for (uint32_t i = 0; is_hidden != NULL && i < overlay->node_count; i++) {
         struct host_name name = name_table_name(overlay, i);
-        struct name_hashes hashes;
-        name_hashes_compute(&base->key, &name, &hashes);
-        uint32_t node = name_table_find(base, name.wire, name.size, hashes.hash[0]);
+        uint32_t node = name_table_find(base, &name);
         if (node != TABLE_NONE)
             is_hidden[node] = true;
     }
@@ -190,20 +188,35 @@ struct policy *policy_merge(const struct policy *from)
     return merged;
 }
 
-/* Copies one node of `from` into `to`, with its rules and its count. */
-static bool copy_node(struct name_table *to, const struct name_table *from, uint32_t node)
+/* Copies one node of `from` below `parent`, with its rules and its counts. TABLE_NONE when out of
+ * memory. */
+static uint32_t copy_node(struct name_table *to, uint32_t parent, const struct name_table *from,
+                          uint32_t node)
 {
     struct host_name name = name_table_name(from, node);
     struct name_hashes hashes;
     name_hashes_compute(&to->key, &name, &hashes);
-    uint32_t name_at = name_table_add_name(to, name.wire, name.size);
-    uint32_t copy = name_at != TABLE_NONE
-                        ? name_table_add_node(to, name_at, name.size, hashes.hash[0])
-                        : TABLE_NONE;
+    uint32_t copy = name_table_add_child(to, parent, name.wire, hashes.hash[0]);
     if (copy == TABLE_NONE)
-        return false;
-    to->nodes[copy].changed_at = from->nodes[node].changed_at;
-    return name_table_copy_node(to, copy, from, node);
+        return TABLE_NONE;
+    to->changed_at[copy] = from->changed_at[node];
+    return name_table_copy_node(to, copy, from, node) ? copy : TABLE_NONE;
+}
+
+/* Copies the nodes that changed after `version`. What is above such a node is among them. */
+static bool copy_newer_nodes(struct name_table *to, const struct name_table *from, uint32_t version)
+{
+    uint32_t *copy_of = calloc((size_t)from->node_count + 1, sizeof(*copy_of));
+    bool is_whole = copy_of != NULL;
+    for (uint32_t i = 0; is_whole && i < from->node_count; i++) {
+        uint32_t parent = from->nodes[i].parent;
+        if (from->changed_at[i] <= version)
+            continue;
+        copy_of[i] = copy_node(to, parent != TABLE_NONE ? copy_of[parent] : TABLE_NONE, from, i);
+        is_whole = copy_of[i] != TABLE_NONE;
+    }
+    free(copy_of);
+    return is_whole;
 }
 
 bool policy_shares_base(const struct policy *left, const struct policy *right)
@@ -214,7 +227,7 @@ bool policy_shares_base(const struct policy *left, const struct policy *right)
 struct policy *policy_rebase(const struct policy *latest, const struct policy *merged)
 {
     struct policy *policy =
-        policy_on_tables(name_table_ref(merged->base), name_table_new(&merged->base->key),
+        policy_on_tables(name_table_ref(merged->base), name_table_new_overlay(&merged->base->key),
                          client_groups_ref(latest->groups), &latest->ports);
     if (policy == NULL)
         return NULL;
@@ -222,10 +235,6 @@ struct policy *policy_rebase(const struct policy *latest, const struct policy *m
     policy->version = latest->version;
     policy->settings = latest->settings;
     policy->rule_count = latest->rule_count;
-    for (uint32_t i = 0; i < latest->overlay->node_count; i++) {
-        bool is_newer = latest->overlay->nodes[i].changed_at > (uint32_t)merged->version;
-        if (is_newer && !copy_node(policy->overlay, latest->overlay, i))
-            return policy_unref(policy);
-    }
-    return policy;
+    bool is_whole = copy_newer_nodes(policy->overlay, latest->overlay, (uint32_t)merged->version);
+    return is_whole ? policy : policy_unref(policy);
 }

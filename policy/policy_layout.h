@@ -32,6 +32,11 @@ struct table_editor {
     int64_t rules_added; /* less those taken out */
 };
 
+/* Follows a name, which is not the root, and adds what the table lacks of it; all of the path
+ * counts as changed. False when out of memory. */
+bool table_editor_reach(struct table_editor *editor, const struct host_name *name,
+                        const struct name_hashes *hashes, struct name_path *ret_path);
+
 /* Both keep the counts of allowed names below each ancestor. False when out of memory: then the
  * table is of no use any more. Taking out a rule that is not there changes nothing; *ret_node is
  * the rule's node in the table, or TABLE_NONE. */

@@ -38,89 +38,74 @@ bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct 
     return true;
 }
 
-/* The node of the suffix with label `skips` first, made if need be. `name_at`: where the suffix
- * stands in `names`. */
-static uint32_t reach_suffix(struct table_editor *editor, const struct host_name *name,
-                             const struct name_hashes *hashes, unsigned skips, uint32_t name_at)
+/* A node for a label that the table lacks, with what the table beneath has there. */
+static uint32_t add_node(struct table_editor *editor, uint32_t parent, const uint8_t *label,
+                         uint32_t hash, uint32_t beneath_node)
 {
-    const uint8_t *wire = name->wire + hashes->at[skips];
-    size_t size = (size_t)name->size - hashes->at[skips];
-    uint64_t hash = hashes->hash[skips];
-    uint32_t node = name_table_find(editor->table, wire, size, hash);
-    if (node == TABLE_NONE) {
-        if (name_at == TABLE_NONE)
-            name_at = name_table_add_name(editor->table, wire, size);
-        node = name_at != TABLE_NONE ? name_table_add_node(editor->table, name_at, size, hash)
-                                     : TABLE_NONE;
-        if (node == TABLE_NONE)
-            return TABLE_NONE;
-        uint32_t beneath_node = editor->beneath != NULL
-                                    ? name_table_find(editor->beneath, wire, size, hash)
-                                    : TABLE_NONE;
-        if (beneath_node != TABLE_NONE &&
-            !name_table_copy_node(editor->table, node, editor->beneath, beneath_node))
-            return TABLE_NONE;
-    }
-    editor->table->nodes[node].changed_at = editor->version;
+    uint32_t node = name_table_add_child(editor->table, parent, label, hash);
+    if (node != TABLE_NONE && beneath_node != TABLE_NONE &&
+        !name_table_copy_node(editor->table, node, editor->beneath, beneath_node))
+        return TABLE_NONE;
     return node;
+}
+
+bool table_editor_reach(struct table_editor *editor, const struct host_name *name,
+                        const struct name_hashes *hashes, struct name_path *ret_path)
+{
+    struct name_path beneath = { .first = name->label_count };
+    uint32_t node = TABLE_NONE;
+    name_table_prefetch(editor->table, hashes, name->label_count);
+    name_table_follow(editor->table, name, hashes, ret_path);
+    if (editor->beneath != NULL && ret_path->first > 0)
+        name_table_follow(editor->beneath, name, hashes, &beneath);
+    if (ret_path->first < name->label_count)
+        node = ret_path->node[ret_path->first];
+    while (ret_path->first > 0) {
+        unsigned at = ret_path->first - 1;
+        node = add_node(editor, node, name->wire + hashes->at[at], hashes->hash[at],
+                        at >= beneath.first ? beneath.node[at] : TABLE_NONE);
+        if (node == TABLE_NONE)
+            return false;
+        ret_path->node[at] = node;
+        ret_path->first = at;
+    }
+    for (unsigned i = 0; editor->table->changed_at != NULL && i < name->label_count; i++)
+        editor->table->changed_at[ret_path->node[i]] = editor->version;
+    return true;
 }
 
 /* What a node's rules of one group add to that group's counts above it. A denial by another group
  * is not looked at: at worst a parent of nothing is answered NODATA. */
 struct contribution {
     uint32_t group;
-    int exact;    /* its own name is allowed: counts for its ancestors */
-    int wildcard; /* names below it are: counts for itself too */
+    int exact;    /* its own name is allowed */
+    int wildcard; /* names below it are */
 };
-
-/* Some port with a listener is allowed, and denied by no rule of the group. */
-static bool allows(const struct table_editor *editor, uint32_t node, enum pattern_kind pattern,
-                   uint32_t group)
-{
-    const struct name_table *table = editor->table;
-    for (uint32_t i = 0; i < editor->ports->count; i++) {
-        bool is_allowed = false, is_denied = false;
-        for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
-             at = table->rules[at].next) {
-            const struct table_rule *rule = &table->rules[at];
-            if (rule->group != group || !table_rule_covers(rule, pattern) ||
-                rule->port != editor->ports->port[i])
-                continue;
-            is_allowed = is_allowed || rule->action == RULE_ALLOW;
-            is_denied = is_denied || rule->action == RULE_DENY;
-        }
-        if (is_allowed && !is_denied)
-            return true;
-    }
-    return false;
-}
 
 static struct contribution contribution_of(const struct table_editor *editor, uint32_t node,
                                            uint32_t group)
 {
+    const struct name_table *table = editor->table;
+    const struct policy_ports *ports = editor->ports;
+    if (table->nodes[node].first_rule == TABLE_NONE)
+        return (struct contribution){ .group = group };
     return (struct contribution){
         .group = group,
-        .exact = allows(editor, node, PATTERN_EXACT, group),
-        .wildcard = allows(editor, node, PATTERN_ONE_LABEL, group) ||
-                    allows(editor, node, PATTERN_ANY_DEPTH, group),
+        .exact = name_table_allows(table, node, PATTERN_EXACT, group, ports),
+        .wildcard = name_table_allows(table, node, PATTERN_ONE_LABEL, group, ports) ||
+                    name_table_allows(table, node, PATTERN_ANY_DEPTH, group, ports),
     };
 }
 
-/* Adds the difference since `before` to the counts of the node and its ancestors. */
+/* Adds the difference since `before` to the counts of the ancestors of the path's first node. */
 static bool spread(struct table_editor *editor, const struct host_name *name,
-                   const struct name_hashes *hashes, uint32_t node, struct contribution before)
+                   const struct name_path *path, struct contribution before)
 {
-    struct contribution now = contribution_of(editor, node, before.group);
-    int wildcard = now.wildcard - before.wildcard, exact = now.exact - before.exact;
-    uint32_t name_at = editor->table->nodes[node].name_at;
-    if (wildcard != 0 && !name_table_count_below(editor->table, node, before.group, wildcard))
-        return false;
-    for (unsigned skips = 1; skips < name->label_count && wildcard + exact != 0; skips++) {
-        uint32_t ancestor = reach_suffix(editor, name, hashes, skips, name_at + hashes->at[skips]);
-        if (ancestor == TABLE_NONE ||
-            !name_table_count_below(editor->table, ancestor, before.group, wildcard + exact))
+    struct contribution now = contribution_of(editor, path->node[0], before.group);
+    int more = now.wildcard - before.wildcard + now.exact - before.exact;
+    for (unsigned i = 1; i < name->label_count && more != 0; i++)
+        if (!name_table_count_below(editor->table, path->node[i], before.group, more))
             return false;
-    }
     return true;
 }
 
@@ -128,10 +113,11 @@ bool table_editor_add(struct table_editor *editor, const struct compiled_rule *r
                       uint32_t *ret_node)
 {
     struct name_hashes hashes;
+    struct name_path path;
     name_hashes_compute(&editor->table->key, &rule->name, &hashes);
-    uint32_t node = reach_suffix(editor, &rule->name, &hashes, 0, TABLE_NONE);
-    if (node == TABLE_NONE)
+    if (!table_editor_reach(editor, &rule->name, &hashes, &path))
         return false;
+    uint32_t node = path.node[0];
     struct contribution before = contribution_of(editor, node, rule->group);
     struct table_rule added = { .id = rule->id,
                                 .expires_at = rule->expires_at,
@@ -146,7 +132,7 @@ bool table_editor_add(struct table_editor *editor, const struct compiled_rule *r
     return name_table_add_rule(editor->table, &added) &&
            name_table_add_connect_to(editor->table, rule->id, &rule->connect_to) &&
            name_table_add_requirement(editor->table, rule->id, rule->requirement) &&
-           spread(editor, &rule->name, &hashes, node, before);
+           spread(editor, &rule->name, &path, before);
 }
 
 static uint32_t find_in_list(const struct name_table *table, uint32_t node, int64_t rule_id)
@@ -190,10 +176,11 @@ bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t 
     struct host_name name =
         name_table_name(is_beneath ? editor->beneath : editor->table, found->node);
     struct name_hashes hashes;
+    struct name_path path;
     name_hashes_compute(&editor->table->key, &name, &hashes);
-    uint32_t node = reach_suffix(editor, &name, &hashes, 0, TABLE_NONE);
-    if (node == TABLE_NONE)
+    if (!table_editor_reach(editor, &name, &hashes, &path))
         return false;
+    uint32_t node = path.node[0];
     *ret_node = node;
     uint32_t rule = find_in_list(editor->table, node, rule_id);
     if (rule == TABLE_NONE)
@@ -201,5 +188,5 @@ bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t 
     struct contribution before = contribution_of(editor, node, editor->table->rules[rule].group);
     name_table_remove_rule(editor->table, rule);
     editor->rules_added--;
-    return spread(editor, &name, &hashes, node, before);
+    return spread(editor, &name, &path, before);
 }

@@ -179,14 +179,14 @@ static void edit_is_followed(void **state)
     policy_unref(policy);
 }
 
-/* A neighbour of an edited rule comes along into the overlay. */
+/* The neighbours of an edited rule come along into the overlay, and so do those above it. */
 static void neighbour_keeps_its_own(void **state)
 {
     (void)state;
     struct policy *policy = some_policy();
     policy = with_rule(policy, rule_of("allow b.example:8443", 9));
     assert_goes(policy, "b.example", "10.0.0.5:8443");
-    assert_int_equal(policy->overlay->connect_count, 1);
+    assert_int_equal(policy->overlay->connect_count, 2);
     policy_unref(policy);
 }
 

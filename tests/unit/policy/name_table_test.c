@@ -1,35 +1,30 @@
 /* tests/unit/policy/name_table_test.c - the table of names: colliding hashes, growth, copies. */
 #include "names.h"
-#include "policy/name_table.h"
+#include "policy/policy_layout.h"
 #include "unit.h"
 
 #include <stdio.h>
 
 static const struct siphash_key key = { { 1, 2 } };
 
-static uint32_t add_with_hash(struct name_table *table, const char *labels, uint64_t hash)
+/* Adds a name with all that is above it. */
+static uint32_t add(struct name_table *table, const char *labels)
 {
-    struct host_name name = name_of(labels);
-    uint32_t name_at = name_table_add_name(table, name.wire, name.size);
-    assert_int_not_equal(name_at, TABLE_NONE);
-    return name_table_add_node(table, name_at, name.size, hash);
-}
-
-static uint32_t find_with_hash(const struct name_table *table, const char *labels, uint64_t hash)
-{
-    struct host_name name = name_of(labels);
-    return name_table_find(table, name.wire, name.size, hash);
-}
-
-static uint64_t hash_of(const char *labels)
-{
+    struct table_editor editor = { .table = table };
     struct host_name name = name_of(labels);
     struct name_hashes hashes;
+    struct name_path path;
     name_hashes_compute(&key, &name, &hashes);
-    return hashes.hash[0];
+    assert_true(table_editor_reach(&editor, &name, &hashes, &path));
+    return path.node[0];
 }
 
-/* A hit is a whole name, whatever its hash. */
+static uint32_t find(const struct name_table *table, const char *labels)
+{
+    struct host_name name = name_of(labels);
+    return name_table_find(table, &name);
+}
+
 /* Of exact rules for port 443, for a client that is in 'any' alone. */
 static const struct table_rule *winner(const struct name_table *table, uint32_t node)
 {
@@ -38,18 +33,44 @@ static const struct table_rule *winner(const struct name_table *table, uint32_t 
     return name_table_winner(table, node, &match);
 }
 
-static void names_of_one_hash(void **state)
+/* A hit is the whole label below the very parent, whatever its hash. */
+static void labels_of_one_hash(void **state)
+{
+    (void)state;
+    static const uint8_t a[] = "\1a", b[] = "\1b", longer[] = "\2ab", c[] = "\1c";
+    struct name_table *table = name_table_new(&key);
+    assert_non_null(table);
+    uint32_t top_a = name_table_add_child(table, TABLE_NONE, a, 7);
+    uint32_t top_b = name_table_add_child(table, TABLE_NONE, b, 7);
+    uint32_t top_longer = name_table_add_child(table, TABLE_NONE, longer, 7);
+    uint32_t a_b = name_table_add_child(table, top_b, a, 7);
+    assert_int_equal(name_table_find_child(table, TABLE_NONE, a, 7), top_a);
+    assert_int_equal(name_table_find_child(table, TABLE_NONE, b, 7), top_b);
+    assert_int_equal(name_table_find_child(table, TABLE_NONE, longer, 7), top_longer);
+    assert_int_equal(name_table_find_child(table, top_b, a, 7), a_b);
+    assert_int_equal(name_table_find_child(table, top_a, a, 7), TABLE_NONE);
+    assert_int_equal(name_table_find_child(table, TABLE_NONE, c, 7), TABLE_NONE);
+    name_table_unref(table);
+}
+
+static void a_path_ends_where_the_table_does(void **state)
 {
     (void)state;
     struct name_table *table = name_table_new(&key);
     assert_non_null(table);
-    uint32_t a = add_with_hash(table, "a.example", 7), b = add_with_hash(table, "b.example", 7);
-    uint32_t longer = add_with_hash(table, "a.example.a", 7);
-    assert_int_equal(find_with_hash(table, "a.example", 7), a);
-    assert_int_equal(find_with_hash(table, "b.example", 7), b);
-    assert_int_equal(find_with_hash(table, "a.example.a", 7), longer);
-    assert_int_equal(find_with_hash(table, "c.example", 7), TABLE_NONE);
-    assert_int_equal(find_with_hash(table, "example", 7), TABLE_NONE);
+    uint32_t b = add(table, "b.a.example");
+    struct host_name name = name_of("d.c.b.a.example");
+    struct name_hashes hashes;
+    struct name_path path;
+    name_hashes_compute(&key, &name, &hashes);
+    name_table_follow(table, &name, &hashes, &path);
+    assert_int_equal(path.first, 2);
+    assert_int_equal(path.node[2], b);
+    assert_int_equal(path.node[3], find(table, "a.example"));
+    name = name_of("other");
+    name_hashes_compute(&key, &name, &hashes);
+    name_table_follow(table, &name, &hashes, &path);
+    assert_int_equal(path.first, 1);
     name_table_unref(table);
 }
 
@@ -61,22 +82,32 @@ static void a_table_grows(void **state)
     char name[32];
     for (uint32_t i = 0; i < 5000; i++) {
         (void)snprintf(name, sizeof(name), "n%u.example", i); /* always fits */
-        assert_int_equal(add_with_hash(table, name, hash_of(name)), i);
+        assert_int_equal(add(table, name), i + 1);
     }
+    uint32_t slots_before = table->slots.count;
     name_table_trim(table);
+    assert_true(table->slots.count < slots_before);
     struct name_table *copy = name_table_copy(table);
     assert_non_null(copy);
-    assert_int_equal(add_with_hash(copy, "more.example", hash_of("more.example")), 5000);
-    assert_int_equal(find_with_hash(table, "more.example", hash_of("more.example")), TABLE_NONE);
+    assert_int_equal(add(copy, "more.example"), 5001);
+    assert_int_equal(find(table, "more.example"), TABLE_NONE);
     name_table_unref(table);
     for (uint32_t i = 0; i < 5000; i++) {
         (void)snprintf(name, sizeof(name), "n%u.example", i);
-        assert_int_equal(find_with_hash(copy, name, hash_of(name)), i);
-        struct host_name read = name_table_name(copy, i), expected = name_of(name);
+        assert_int_equal(find(copy, name), i + 1);
+        struct host_name read = name_table_name(copy, i + 1), expected = name_of(name);
         assert_int_equal(read.size, expected.size);
         assert_memory_equal(read.wire, expected.wire, read.size);
     }
     name_table_unref(copy);
+}
+
+static uint32_t hash_of(const char *labels)
+{
+    struct host_name name = name_of(labels);
+    struct name_hashes hashes;
+    name_hashes_compute(&key, &name, &hashes);
+    return hashes.hash[0];
 }
 
 /* One pass over a name gives what each of its suffixes has on its own. */
@@ -100,7 +131,7 @@ static void a_rule_is_taken_out_of_its_list(void **state)
     (void)state;
     struct name_table *table = name_table_new(&key);
     assert_non_null(table);
-    uint32_t node = add_with_hash(table, "a.example", 7);
+    uint32_t node = add(table, "a.example");
     for (int64_t id = 1; id <= 3; id++) {
         struct table_rule rule = { .id = id, .expires_at = 10, .node = node, .port = 443 };
         assert_true(name_table_add_rule(table, &rule));
@@ -122,7 +153,8 @@ static void a_rule_is_taken_out_of_its_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_of_one_hash),
+        cmocka_unit_test(labels_of_one_hash),
+        cmocka_unit_test(a_path_ends_where_the_table_does),
         cmocka_unit_test(a_table_grows),
         cmocka_unit_test(suffixes_hash_alike),
         cmocka_unit_test(a_rule_is_taken_out_of_its_list),
