@@ -69,9 +69,8 @@ static int add_row(struct rule_reader *reader, const struct rule_context *contex
 {
     struct rule_row row;
     struct compiled_rule rule;
-    struct rule_outcome unused;
     int code = rule_reader_get(reader, &row);
-    if (code != SQLITE_OK || !rule_compile(&row, context, &rule, &unused))
+    if (code != SQLITE_OK || !rule_compile(&row, context, &rule, NULL))
         return code;
     bool is_added = policy_builder_add(builder, &rule);
     compiled_rule_release(&rule);
@@ -172,14 +171,13 @@ static int read_change(struct rule_reader *reader, const struct rule_context *co
                        struct rule_change *change)
 {
     struct rule_row row;
-    struct rule_outcome unused;
     int code = rule_reader_find(reader, change->id);
     if (code == SQLITE_TOOBIG)
         return SQLITE_OK;
     if (code == SQLITE_ROW)
         code = rule_reader_get(reader, &row);
     if (code == SQLITE_OK)
-        change->is_in_force = rule_compile(&row, context, &change->rule, &unused);
+        change->is_in_force = rule_compile(&row, context, &change->rule, NULL);
     return statement_result(code);
 }
 

@@ -100,15 +100,14 @@ bool host_template_covers(const struct host_template *in, const struct host_temp
     return true;
 }
 
-struct host_labels host_labels_of(const struct host_name *name)
+void host_labels_find(const struct host_name *name, struct host_labels *ret_labels)
 {
-    struct host_labels labels = { .count = name->label_count };
     const uint8_t *at = name->wire;
-    for (unsigned i = 0; i < labels.count; i++) {
-        labels.at[i] = at + 1;
+    ret_labels->count = name->label_count;
+    for (unsigned i = 0; i < name->label_count; i++) {
+        ret_labels->at[i] = at + 1;
         at += 1 + *at;
     }
-    return labels;
 }
 
 /* "hex{32}" or "lower{3,24}": a kind of character and how many. False where `values` is no such. */

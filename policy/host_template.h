@@ -50,7 +50,7 @@ struct host_labels {
     const uint8_t *at[HOST_NAME_LABELS_MAX]; /* each preceded by its size */
     uint8_t count;
 };
-struct host_labels host_labels_of(const struct host_name *name);
+void host_labels_find(const struct host_name *name, struct host_labels *ret_labels);
 
 /* Matches the labels of a host from label `skips` on. `*ret_captures` is set in any case. */
 enum template_match host_template_match(const struct host_template *template,

@@ -270,7 +270,8 @@ bool provider_catalogue_is_bucket_endpoint(const struct provider_catalogue *cata
                                            const struct host_name *name)
 {
     char buffers[2][4 * HOST_NAME_WIRE_MAX];
-    struct host_labels labels = host_labels_of(name);
+    struct host_labels labels;
+    host_labels_find(name, &labels);
     struct provider_match found = provider_catalogue_find(catalogue, &labels);
     if (found.match != TEMPLATE_MATCHES || found.skips > 0 || !found.provider->converts)
         return false;

@@ -59,7 +59,8 @@ static void refuse_near(struct judge *judge)
 static struct url_segment bucket_of_host(const struct judge *judge)
 {
     struct url_segment bucket = { .is_ended = true };
-    struct host_labels labels = host_labels_of(&judge->url->host);
+    struct host_labels labels;
+    host_labels_find(&judge->url->host, &labels);
     struct text text = text_in(bucket.bytes, sizeof(bucket.bytes));
     for (unsigned i = 0; i < judge->found->skips; i++) {
         text_add(&text, i > 0 ? "." : "");
@@ -213,9 +214,12 @@ static void judge_found(struct judge *judge)
 void provider_catalogue_judge(const struct provider_catalogue *catalogue, const struct url *url,
                               struct provider_answer *ret_answer)
 {
-    struct host_labels labels = host_labels_of(&url->host);
+    struct host_labels labels;
+    host_labels_find(&url->host, &labels);
     struct provider_match found = provider_catalogue_find(catalogue, &labels);
-    *ret_answer = (struct provider_answer){ .host = url->host, .host_allows = "", .clients = "" };
+    ret_answer->outcome = URL_INVALID; /* field by field: its text is long, and mostly empty */
+    ret_answer->host = url->host;
+    ret_answer->host_allows = ret_answer->clients = "";
     struct judge judge = { .url = url, .found = &found, .answer = ret_answer };
     judge.reason = text_in(ret_answer->reason, sizeof(ret_answer->reason));
     if (found.match != TEMPLATE_DIFFERS)

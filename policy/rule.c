@@ -230,8 +230,9 @@ bool rule_compile(const struct rule_row *row, const struct rule_context *context
                   struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome)
 {
     struct compiled_rule rule = { .id = row->id, .expires_at = RULE_NEVER_EXPIRES };
-    struct rule_outcome *outcome = ret_outcome;
-    *outcome = (struct rule_outcome){ .state = RULE_STATE_INVALID };
+    struct rule_outcome unasked, *outcome = ret_outcome != NULL ? ret_outcome : &unasked;
+    outcome->state = RULE_STATE_INVALID;
+    outcome->hostname[0] = outcome->reason[0] = '\0';
 
     if (row->id == 0)
         return end_as(outcome, RULE_STATE_INVALID,
@@ -247,7 +248,8 @@ bool rule_compile(const struct rule_row *row, const struct rule_context *context
         !rule_read_requirement(row, context->now_s, &rule, outcome))
         return false;
     struct text hostname = text_in(outcome->hostname, sizeof(outcome->hostname));
-    compiled_rule_add_to(&rule, &hostname);
+    if (ret_outcome != NULL)
+        compiled_rule_add_to(&rule, &hostname);
 
     rule.action = is_allow(row) ? RULE_ALLOW : RULE_DENY;
     if (!is_due(row, context->now_s, &rule, outcome)) {

@@ -90,8 +90,9 @@ const char *rule_state_word(enum rule_state state);
 
 /* Compiles `row` in `context`. True when it is in force: then `*ret_rule` is set and the state is
  * ACTIVE or WIDENED (whether another rule shadows it is a question to the whole policy).
- * `*ret_outcome` is always set. The caller releases the rule. An allow that can't be read admits
- * nothing; a deny covers all that it could have meant, as long as a host can be read from it. */
+ * `*ret_outcome` is always set; NULL where nobody asks what became of it. The caller releases the
+ * rule. An allow that can't be read admits nothing; a deny covers all that it could have meant, as
+ * long as a host can be read from it. */
 bool rule_compile(const struct rule_row *row, const struct rule_context *context,
                   struct compiled_rule *ret_rule, struct rule_outcome *ret_outcome);
 

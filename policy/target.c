@@ -133,21 +133,42 @@ static bool explain_host(enum host_name_status status, char *ret_reason)
     return fail(ret_reason, "The host name can't be read.");
 }
 
+/* Takes "*." or "**." off the front. */
+static enum pattern_kind strip_wildcard(struct piece *piece)
+{
+    enum pattern_kind pattern = PATTERN_EXACT;
+    if (starts_with(piece, "**.")) {
+        pattern = PATTERN_ANY_DEPTH;
+        drop_front(piece, 3);
+    } else if (starts_with(piece, "*.")) {
+        pattern = PATTERN_ONE_LABEL;
+        drop_front(piece, 2);
+    }
+    return pattern;
+}
+
+/* What most rules are: a name, perhaps behind a wildcard, and no byte more. */
+static bool parse_bare_name(const char *target, size_t size, struct compiled_rule *ret_rule)
+{
+    struct piece piece = { target, size };
+    enum pattern_kind pattern = strip_wildcard(&piece);
+    if (host_name_parse(piece.at, piece.size, &ret_rule->name) != HOST_NAME_OK)
+        return false;
+    ret_rule->pattern = pattern;
+    ret_rule->port = RULE_DEFAULT_PORT;
+    return true;
+}
+
 bool target_parse(const char *target, size_t size, struct compiled_rule *ret_rule, char *ret_reason)
 {
     struct piece piece = { target, size };
     uint16_t port;
-    enum pattern_kind pattern = PATTERN_EXACT;
+    if (parse_bare_name(target, size, ret_rule))
+        return true;
     if (!check_bytes(&piece, ret_reason) || !strip_url(&piece, ret_reason) ||
         !strip_port(&piece, &port, ret_reason))
         return false;
-    if (starts_with(&piece, "**.")) {
-        pattern = PATTERN_ANY_DEPTH;
-        drop_front(&piece, 3);
-    } else if (starts_with(&piece, "*.")) {
-        pattern = PATTERN_ONE_LABEL;
-        drop_front(&piece, 2);
-    }
+    enum pattern_kind pattern = strip_wildcard(&piece);
     if (piece.size > 1 && piece.at[piece.size - 1] == '.')
         piece.size--; /* a rule may be typed as an absolute name; SNI has no final dot (RFC 6066 3)
                        */
