@@ -8,7 +8,7 @@
 #include "policy/denial_table.h"
 
 enum {
-    DENIAL_WRITER_PLACES = 4096,
+    DENIAL_WRITER_PLACES = 2048,
     DENIAL_WRITER_EVERY_MS = 2000,
     DENIAL_WRITER_AFTER_EDIT_MS = 1000,
     DENIAL_WRITER_LATEST_MS = 10000, /* however many edits come */

@@ -191,30 +191,39 @@ static const struct weak_row *find_replaceable(struct denied_walk *walk,
     return weakest;
 }
 
-static void place_newcomer(struct denied_walk *walk, const struct denial *newcomer)
+/* False: there is no row for it. */
+static bool place_newcomer(struct denied_walk *walk, const struct denial *newcomer)
 {
     bool has_room = walk->room.row_count < DENIED_STORE_SHARE;
     const struct weak_row *replaced = has_room ? NULL : find_replaceable(walk, newcomer);
-    if (!has_room && replaced == NULL) {
-        walk->plan.left_out(walk->plan.context, newcomer);
-        return;
-    }
+    if (!has_room && replaced == NULL)
+        return false;
     walk->room.row_count += has_room;
     struct pending *row = add_pending(walk, newcomer);
     row->is_new = true;
     if (replaced != NULL)
         memcpy(row->in_place_of, replaced->target, sizeof(row->in_place_of));
+    return true;
 }
 
-/* The next newcomers of one group. */
+static bool has_newcomer_of(const struct denied_walk *walk, uint32_t group)
+{
+    return walk->next < walk->newcomer_count && walk->newcomers[walk->next]->group == group;
+}
+
+/* The next newcomers of one group. Behind one that has no row come only less wanted ones: none of
+ * these has one either, so that a flood takes no further look at the rows. */
 static int place_newcomers(struct denied_walk *walk)
 {
     const struct denial *first = walk->newcomers[walk->next];
     int code = look_at_room(walk, first->group_name);
-    for (int i = 0; code == SQLITE_OK && i < BATCH && walk->next < walk->newcomer_count &&
-                    walk->newcomers[walk->next]->group == first->group;
-         i++)
-        place_newcomer(walk, walk->newcomers[walk->next++]);
+    bool is_placed = code == SQLITE_OK;
+    for (int i = 0; is_placed && i < BATCH && has_newcomer_of(walk, first->group); i++) {
+        is_placed = place_newcomer(walk, walk->newcomers[walk->next]);
+        walk->next += is_placed;
+    }
+    while (code == SQLITE_OK && !is_placed && has_newcomer_of(walk, first->group))
+        walk->plan.left_out(walk->plan.context, walk->newcomers[walk->next++]);
     return code;
 }
 

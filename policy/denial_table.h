@@ -25,7 +25,7 @@ struct denial {
     enum reason reason; /* of the last time */
     uint64_t count;
     int64_t first_seen_s, last_seen_s; /* Unix seconds */
-    uint32_t often;                    /* about how many times lately; set by the table */
+    uint32_t often;                    /* about how many times lately; set by denial_table_take() */
     struct host_name name;             /* one that host_name_reads_back() */
 };
 

@@ -6,30 +6,40 @@
 #include <stdlib.h>
 
 struct place {
-    _Atomic int64_t rule_id; /* 0: free */
     _Atomic uint64_t queries, connections;
     _Atomic int64_t last_used_s;
     _Atomic uint64_t live_connections;
 };
 
+/* The ids stand by themselves, so that a look that ends nowhere takes few lines of the cache.
+ * Memory of calloc() that is not touched costs nothing. */
 struct rule_counters {
     uint32_t mask;
     _Atomic uint64_t left_out;
-    struct place place[]; /* untouched memory of calloc() costs nothing */
+    struct place *place;       /* owned */
+    _Atomic int64_t rule_id[]; /* of each place; 0: free */
 };
 
 struct rule_counters *rule_counters_new(uint32_t places)
 {
     assert(places >= RULE_COUNTERS_PROBES && (places & (places - 1)) == 0);
     struct rule_counters *counters =
-        calloc(1, sizeof(*counters) + (size_t)places * sizeof(struct place));
-    if (counters != NULL)
-        counters->mask = places - 1;
-    return counters;
+        calloc(1, sizeof(*counters) + (size_t)places * sizeof(counters->rule_id[0]));
+    if (counters == NULL)
+        return NULL;
+    counters->mask = places - 1;
+    counters->place = calloc(places, sizeof(*counters->place));
+    if (counters->place != NULL)
+        return counters;
+    free(counters);
+    return NULL;
 }
 
 void rule_counters_free(struct rule_counters *counters)
 {
+    if (counters == NULL)
+        return;
+    free(counters->place);
     free(counters);
 }
 
@@ -44,10 +54,10 @@ static const struct place *find(const struct rule_counters *counters, int64_t ru
 {
     uint32_t first = first_place(counters, rule_id);
     for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
-        const struct place *place = &counters->place[(first + i) & counters->mask];
-        int64_t held = atomic_load_explicit(&place->rule_id, memory_order_relaxed);
+        uint32_t at = (first + i) & counters->mask;
+        int64_t held = atomic_load_explicit(&counters->rule_id[at], memory_order_relaxed);
         if (held == rule_id)
-            return place;
+            return &counters->place[at];
         if (held == 0)
             return NULL;
     }
@@ -59,12 +69,12 @@ static struct place *find_or_take(struct rule_counters *counters, int64_t rule_i
 {
     uint32_t first = first_place(counters, rule_id);
     for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
-        struct place *place = &counters->place[(first + i) & counters->mask];
-        int64_t held = atomic_load_explicit(&place->rule_id, memory_order_relaxed);
+        uint32_t at = (first + i) & counters->mask;
+        int64_t held = atomic_load_explicit(&counters->rule_id[at], memory_order_relaxed);
         if (held == 0)
-            atomic_store_explicit(&place->rule_id, rule_id, memory_order_relaxed);
+            atomic_store_explicit(&counters->rule_id[at], rule_id, memory_order_relaxed);
         if (held == 0 || held == rule_id)
-            return place;
+            return &counters->place[at];
     }
     return NULL;
 }
@@ -134,12 +144,11 @@ void rule_counters_each(const struct rule_counters *counters,
                         void (*each)(void *context, const struct rule_count *count), void *context)
 {
     for (uint32_t i = 0; i <= counters->mask; i++) {
-        const struct place *place = &counters->place[i];
-        struct rule_count count = { .rule_id = atomic_load_explicit(&place->rule_id,
+        struct rule_count count = { .rule_id = atomic_load_explicit(&counters->rule_id[i],
                                                                     memory_order_relaxed) };
         if (count.rule_id == 0)
             continue;
-        add_place(place, &count);
+        add_place(&counters->place[i], &count);
         each(context, &count);
     }
 }

@@ -19,7 +19,7 @@ struct rule_count {
     uint64_t live_connections;
 };
 
-enum { RULE_COUNTERS_PROBES = 32 }; /* places that a rule may take */
+enum { RULE_COUNTERS_PROBES = 16 }; /* places that a rule may take */
 
 /* `places` is a power of two, at least RULE_COUNTERS_PROBES. NULL when out of memory. */
 struct rule_counters *rule_counters_new(uint32_t places);
