@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* What a byte may be in a label. */
-enum byte_class { OTHER = 0, PLAIN = 1, HYPHEN = 2, UNDERSCORE = 4 };
+/* What a byte may be in a label: the bits of its class. INNER: any byte inside a plain label. */
+enum byte_class { OTHER = 0, UNDERSCORE = 1, INNER = 2, PLAIN = INNER | 4, HYPHEN = INNER | 8 };
 
 /* Of an upper case letter beside its class: the bit that folds it (RFC 4343: ASCII letters alone).
  */
@@ -29,7 +29,7 @@ static const uint8_t byte_classes[UINT8_MAX + 1] = {
 
 static enum byte_class classify(uint8_t byte)
 {
-    return byte_classes[byte] & (PLAIN | HYPHEN | UNDERSCORE);
+    return byte_classes[byte] & ~FOLD & UINT8_MAX;
 }
 
 /* Appends one label of `size` (1 to 63) bytes, folded. False when the name gets too long. Every
@@ -39,13 +39,14 @@ static bool append_label(struct host_name *name, const uint8_t *label, size_t si
     if (name->size + 1 + size + 1 > HOST_NAME_WIRE_MAX) /* the root's label comes too */
         return false;
     uint8_t *to = name->wire + name->size;
-    bool is_plain = label[0] != '-' && label[size - 1] != '-';
+    unsigned common = INNER;
     to[0] = (uint8_t)size;
     for (size_t i = 0; i < size; i++) {
         uint8_t class = byte_classes[label[i]];
-        is_plain &= (class & (PLAIN | HYPHEN)) != 0;
+        common &= class;
         to[1 + i] = label[i] | (class & FOLD);
     }
+    bool is_plain = common != 0 && label[0] != '-' && label[size - 1] != '-';
     if (is_plain && name->plain_labels == name->label_count)
         name->plain_labels++;
     name->label_count++;
