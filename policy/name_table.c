@@ -166,8 +166,9 @@ uint32_t name_table_find_child(const struct name_table *table, uint32_t parent,
         const struct table_node *node = &table->nodes[slot->node];
         if (node->first_rule != TABLE_NONE) /* asked for next: it comes while the label does */
             __builtin_prefetch(&table->rules[node->first_rule]);
-        if (node->parent == parent &&
-            memcmp(table->bytes + node->label_at, label, 1u + label[0]) == 0)
+        const uint8_t *own = table->bytes + node->label_at;
+        if (node->parent == parent && own[0] == label[0] &&
+            memcmp(own + 1, label + 1, label[0]) == 0)
             return slot->node;
     }
 }

@@ -52,8 +52,9 @@ static uint32_t add_node(struct table_editor *editor, uint32_t parent, const uin
 bool table_editor_reach(struct table_editor *editor, const struct host_name *name,
                         const struct name_hashes *hashes, struct name_path *ret_path)
 {
-    struct name_path beneath = { .first = name->label_count };
+    struct name_path beneath;
     uint32_t node = TABLE_NONE;
+    beneath.first = name->label_count;
     name_table_prefetch(editor->table, hashes, name->label_count);
     name_table_follow(editor->table, name, hashes, ret_path);
     if (editor->beneath != NULL && ret_path->first > 0)

@@ -38,6 +38,7 @@ static void labels_of_one_hash(void **state)
 {
     (void)state;
     static const uint8_t a[] = "\1a", b[] = "\1b", longer[] = "\2ab", c[] = "\1c";
+    uint8_t long_label[1 + HOST_NAME_LABEL_MAX] = { HOST_NAME_LABEL_MAX, 'a' };
     struct name_table *table = name_table_new(&key);
     assert_non_null(table);
     uint32_t top_a = name_table_add_child(table, TABLE_NONE, a, 7);
@@ -50,6 +51,8 @@ static void labels_of_one_hash(void **state)
     assert_int_equal(name_table_find_child(table, top_b, a, 7), a_b);
     assert_int_equal(name_table_find_child(table, top_a, a, 7), TABLE_NONE);
     assert_int_equal(name_table_find_child(table, TABLE_NONE, c, 7), TABLE_NONE);
+    name_table_trim(table); /* now nothing lies behind its last label */
+    assert_int_equal(name_table_find_child(table, TABLE_NONE, long_label, 7), TABLE_NONE);
     name_table_unref(table);
 }
 
