@@ -137,10 +137,17 @@ static bool has_states(const struct status_gatherer *gatherer)
 
 /* Answering */
 
+static struct dns_servers_parts servers_of(const struct status_gatherer *gatherer)
+{
+    return (struct dns_servers_parts){ gatherer->parts.options, gatherer->parts.workers,
+                                       gatherer->parts.worker_count };
+}
+
 static void fill_metrics(struct status_gatherer *gatherer)
 {
     const struct metrics_parts parts = {
         .counts = &gatherer->counts,
+        .servers = servers_of(gatherer),
         .policy = gatherer->parts.policy,
         .log = gatherer->parts.log,
         .board = gatherer->parts.board,
@@ -177,7 +184,7 @@ static void on_gathered(uv_async_t *is_gathered)
 static void fill_health(struct status_gatherer *gatherer)
 {
     const struct health_parts parts = { .options = gatherer->parts.options,
-                                        .counts = &gatherer->counts,
+                                        .servers = servers_of(gatherer),
                                         .policy = gatherer->parts.policy,
                                         .log = gatherer->parts.log,
                                         .started_s = gatherer->started_s,
