@@ -8,7 +8,7 @@
 
 struct policy_feed;
 
-/* How many rules are in which state, kept while nobody writes, and for twenty times as long as
+/* How many rules are in which state, kept while nobody writes, and for a multiple of the time that
  * counting took where somebody does: a million rows take a third of a second. Empty when zeroed. */
 struct counted_states {
     struct policy_file_look look; /* when they were counted */

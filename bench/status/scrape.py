@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 BENCH = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(BENCH.parent / "tests"), str(BENCH / "gate"), str(BENCH / "dns")]
@@ -24,7 +25,7 @@ RULE_COUNTS = (1_000, 1_000_000)
 STATUS = ("127.0.0.1", 9180)
 SCRAPES_A_SECOND = 10
 MODES = ("none", "kept", "new")  # no scraper; one connection; a new one each time
-ROUND_S = 2
+ROUND_S = 3
 TRIED = 200_000  # answers that show how many a round takes
 SOCKETS, EACH = 16, 8
 MUST = 1.01  # CPU time an answer of `kept`, to `none`
@@ -51,8 +52,11 @@ class Bench:
         self._answers = TRIED
 
     def start(self):
-        """Sets how many answers make a round of ROUND_S."""
+        """Sets how many answers make a round of ROUND_S. The first scrape awaits that rules were counted by state."""
         self._server.start()
+        with Scraper(STATUS, SCRAPES_A_SECOND, True) as scraper:
+            while scraper.count == 0 and scraper.is_running():
+                time.sleep(0.1)
         self._answers = int(TRIED * ROUND_S / self.run_load())
 
     def stop(self):

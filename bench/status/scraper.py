@@ -25,6 +25,10 @@ class Scraper:
         if self._failure is not None:
             raise RuntimeError(f"/metrics: {self._failure}")
 
+    def is_running(self):
+        """False once it failed."""
+        return self._thread.is_alive()
+
     def _run(self):
         connection, due = None, time.monotonic()
         try:
