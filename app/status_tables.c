@@ -158,12 +158,17 @@ static void say_missing(struct status_request *request, const struct fault *faul
         data->health.database_fault = arena_copy(&data->health.arena, sentence);
 }
 
+void status_tables_count(struct database *database, struct counted_states *states)
+{
+    struct fault ignored = { 0 }; /* what was known stays known */
+    (void)count_states(database, states, KEPT_FOR_SCRAPE, &ignored);
+}
+
 void status_tables_fill(const struct tables_reading *reading, struct database *database,
                         const struct fault *fault)
 {
     struct status_request *request = reading->request;
     unsigned parts = request->query.parts;
-    struct fault ignored = { 0 };
     if (database == NULL) {
         say_missing(request, fault);
         return;
@@ -171,7 +176,7 @@ void status_tables_fill(const struct tables_reading *reading, struct database *d
     if ((parts & STATUS_HEALTH) != 0)
         fill_health(request, reading->states, database);
     else if ((parts & STATUS_METRICS) != 0)
-        (void)count_states(database, reading->states, KEPT_FOR_SCRAPE, &ignored); /* or without */
+        status_tables_count(database, reading->states);
     if ((parts & STATUS_RULES) != 0 && !atomic_load(&request->is_abandoned))
         status_rules_fill(reading, database);
     if ((parts & STATUS_DENIED) != 0 && !atomic_load(&request->is_abandoned))

@@ -31,6 +31,9 @@ struct tables_reading {
 void status_tables_fill(const struct tables_reading *reading, struct database *database,
                         const struct fault *fault);
 
+/* Counts the states anew for scrapes, unless what is known will do. */
+void status_tables_count(struct database *database, struct counted_states *states);
+
 /* The sentence in a set's `missing`, in its arena; NULL where all is well. */
 const char *status_tables_missing(enum database_status status, const struct fault *fault,
                                   struct arena *arena);
