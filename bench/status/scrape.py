@@ -77,6 +77,7 @@ class Bench:
             seconds = self.run_load()
         self.scrape_bytes = scraper.bytes
         self.figures["scrapes"][mode].append(scraper.count)
+        self.figures["scrapes a second"][mode].append(scraper.count / seconds)
         self.figures["scrape"][mode].append(report.median(scraper.seconds) * 1e3)
         return seconds
 
@@ -120,15 +121,22 @@ def measure_all(build, rounds):
 def print_figures(rule_count, bench):
     figures = bench.figures
     report.print_heading(f"{rule_count:,} rules, scraper:", "CPU-s/M", "to none", "worker", "to none", "others, %",
-                         "a second", "to none", "scrapes", "ms")
+                         "us each", "a second", "to none", "scrapes", "ms")
     for mode in MODES:
         others = report.median(figures["others"][mode])
         report.print_row(mode, *(report.cell(value) for figure in ("cpu", "worker")
                                  for value in (report.median(figures[figure][mode]), ratio(figures, figure, mode))),
-                         report.cell(100 * others, 2), report.cell(report.median(figures["rate"][mode]), 0),
+                         report.cell(100 * others, 2), report.cell(scrape_us(figures, mode), 0),
+                         report.cell(report.median(figures["rate"][mode]), 0),
                          report.cell(ratio(figures, "rate", mode)),
                          report.cell(report.median(figures["scrapes"][mode]), 0),
                          report.cell(report.median(figures["scrape"][mode]), 1))
+
+
+def scrape_us(figures, mode):
+    """What threads other than the worker took longer with a scraper, by scrape; None without one."""
+    others, rate = figures["others"], report.median(figures["scrapes a second"][mode])
+    return rate and (report.median(others[mode]) - report.median(others["none"])) / rate * 1e6
 
 
 def ratio(figures, figure, mode):
