@@ -1,6 +1,6 @@
 # What a person does here; `make` alone lists it. The work is in scripts/, the build in CMakeLists.txt, its
 # results in build/.
-.PHONY: help run test demo bench bench-dns bench-gate bench-checks fuzz format
+.PHONY: help run test demo bench bench-dns bench-scrape bench-gate bench-checks fuzz format
 .DEFAULT_GOAL := help
 
 help: ## list these
@@ -20,6 +20,9 @@ bench: ## measure the DNS server and the gate beside bare floors and other proxi
 
 bench-dns: ## the DNS server alone
 	@scripts/bench.sh dns
+
+bench-scrape: ## what Prometheus' looks cost the DNS server
+	@scripts/bench.sh scrape
 
 bench-gate: ## the gate alone
 	@scripts/bench.sh gate

@@ -1,5 +1,6 @@
 /* app/status_health.h - the health that the status page shows, but for what stands in tables. */
 #pragma once
+#include "app/dns_servers.h"
 #include "app/policy_thread.h"
 #include "app/worker.h"
 #include "status/status_data.h"
@@ -9,7 +10,7 @@ struct log_thread;
 /* Where it comes from; borrowed. */
 struct health_parts {
     const struct options *options;
-    const struct worker_counts *counts; /* of all workers */
+    struct dns_servers_parts servers;
     struct policy_thread *policy;
     const struct log_thread *log;
     int64_t started_s;

@@ -24,21 +24,31 @@ static void add_labelled(struct status_metrics *metrics, const char *label, cons
     status_sample_label(status_metrics_sample(metrics, (double)count), label, value);
 }
 
-/* The sum goes into the arena, which lives as long as the sample. */
-static void add_histogram(struct status_metrics *metrics, const char *name, const char *help,
-                          const struct histogram_sum *sum)
+/* A sample of the newest family. The sum goes into the arena, which lives as long as the sample.
+ * NULL: there is no room. */
+static struct status_sample *add_histogram_sample(struct status_metrics *metrics,
+                                                  const struct histogram_sum *sum)
 {
     struct histogram_sum *kept = arena_take(&metrics->arena, sizeof(*kept));
     struct status_histogram *histogram = arena_take(&metrics->arena, sizeof(*histogram));
     if (kept == NULL || histogram == NULL)
-        return;
+        return NULL;
     *kept = *sum;
     *histogram = (struct status_histogram){ .upper_bound = histogram_bounds_s(),
                                             .count = kept->count,
                                             .bound_count = HISTOGRAM_BOUNDS,
                                             .sum = (double)kept->sum_ns / 1e9 };
+    struct status_sample *sample = status_metrics_sample(metrics, 0);
+    sample->histogram = histogram;
+    return sample;
+}
+
+/* A family of one sample. */
+static void add_histogram(struct status_metrics *metrics, const char *name, const char *help,
+                          const struct histogram_sum *sum)
+{
     status_metrics_family(metrics, STATUS_HISTOGRAM, name, help);
-    status_metrics_sample(metrics, 0)->histogram = histogram;
+    (void)add_histogram_sample(metrics, sum);
 }
 
 /* Counters of the resolver that are no answers. */
@@ -142,6 +152,39 @@ static void fill_upstream(const struct worker_counts *counts, struct status_metr
     add(metrics, STATUS_GAUGE, "pinhole_upstream_dns_healthy",
         "1 unless the last question to the upstream DNS failed.",
         counts->name_times.failed_s <= counts->name_times.answered_s);
+}
+
+/* Servers of the upstream DNS have the zone of all names. */
+static void label_server(struct status_sample *sample, const struct dns_server *server)
+{
+    if (sample == NULL)
+        return;
+    status_sample_label(sample, "zone", server->zone[0] != '\0' ? server->zone : ".");
+    status_sample_label(sample, "server", server->address);
+}
+
+static void fill_servers(const struct metrics_parts *parts, struct status_metrics *metrics)
+{
+    const struct dns_servers servers = dns_servers_look(&parts->servers, &metrics->arena);
+    const struct dns_server *end = servers.server + servers.count;
+    status_metrics_family(metrics, STATUS_GAUGE, "pinhole_dns_server_healthy",
+                          "1 unless the last question to the server got no answer of use.");
+    for (const struct dns_server *at = servers.server; at < end; at++)
+        label_server(status_metrics_sample(metrics, server_health_is_good(&at->health)), at);
+    status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_server_failures_total",
+                          "Questions to the server that got no answer of use.");
+    for (const struct dns_server *at = servers.server; at < end; at++)
+        label_server(status_metrics_sample(metrics, (double)at->health.failures), at);
+    status_metrics_family(metrics, STATUS_GAUGE,
+                          "pinhole_dns_server_last_failure_timestamp_seconds",
+                          "When that last happened; 0: never.");
+    for (const struct dns_server *at = servers.server; at < end; at++)
+        label_server(status_metrics_sample(metrics, (double)at->health.failed_ms / 1e3), at);
+    status_metrics_family(metrics, STATUS_HISTOGRAM, "pinhole_dns_server_answer_seconds",
+                          "From a question to the server's answer, with the waits for servers that "
+                          "were asked before it.");
+    for (const struct dns_server *at = servers.server; at < end; at++)
+        label_server(add_histogram_sample(metrics, &at->health.answers), at);
 }
 
 static void fill_certificates(const struct metrics_parts *parts, struct status_metrics *metrics)
@@ -248,6 +291,7 @@ void status_metrics_fill(const struct metrics_parts *parts, struct status_metric
     fill_dns(parts->counts, metrics);
     fill_gate(parts->counts, metrics);
     fill_upstream(parts->counts, metrics);
+    fill_servers(parts, metrics);
     fill_certificates(parts, metrics);
     add(metrics, STATUS_COUNTER, "pinhole_log_lines_dropped_total",
         "Log lines that were dropped because their reader was too slow.",

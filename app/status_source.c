@@ -11,7 +11,7 @@
 enum {
     PARTS_OF_TABLES = STATUS_HEALTH | STATUS_RULES | STATUS_DENIED | STATUS_EXPLANATION,
     PARTS_OF_WORKERS = STATUS_CONNECTIONS | STATUS_DECISIONS,
-    STATES_FRESH_MS = 5000, /* a scrape takes what was counted so lately */
+    STATES_FRESH_MS = 5000, /* a scrape does not ask anew for what was counted so lately */
 };
 
 static const char *not_ready(void *context)
@@ -84,6 +84,33 @@ static void end_part(void *context)
 }
 
 /* On the record thread. */
+static void publish_states(struct status_gatherer *gatherer)
+{
+    (void)pthread_mutex_lock(&gatherer->lock);
+    gatherer->known = gatherer->states;
+    (void)pthread_mutex_unlock(&gatherer->lock);
+}
+
+static struct counted_states known_states(struct status_gatherer *gatherer)
+{
+    (void)pthread_mutex_lock(&gatherer->lock);
+    struct counted_states known = gatherer->known;
+    (void)pthread_mutex_unlock(&gatherer->lock);
+    return known;
+}
+
+/* On the record thread. */
+static void recount(void *context, struct database *database, const struct fault *fault)
+{
+    struct status_gatherer *gatherer = context;
+    (void)fault;
+    if (database != NULL)
+        status_tables_count(database, &gatherer->states);
+    publish_states(gatherer);
+    atomic_store(&gatherer->is_recounting, false);
+}
+
+/* On the record thread. */
 static void read_tables(void *context, struct database *database, const struct fault *fault)
 {
     struct status_gatherer *gatherer = context;
@@ -96,6 +123,7 @@ static void read_tables(void *context, struct database *database, const struct f
         .feed = policy_thread_feed(parts->policy),
     };
     status_tables_fill(&reading, database, fault);
+    publish_states(gatherer);
     end_part(gatherer);
 }
 
@@ -129,22 +157,40 @@ static void ask_workers(struct status_gatherer *gatherer)
     }
 }
 
-static bool has_states(const struct status_gatherer *gatherer)
+/* A scrape waits for the first count alone. Later it takes what is known, and has it counted anew
+ * for the next one: to count a million rules takes longer than anything else in an answer, and the
+ * record thread may be busy with an edit. */
+static bool must_await_states(struct status_gatherer *gatherer)
 {
-    return gatherer->states.look.exists &&
-           clock_monotonic_ms() - gatherer->states.held_ms < STATES_FRESH_MS;
+    struct counted_states known = known_states(gatherer);
+    if (!known.look.exists)
+        return true;
+    if (clock_monotonic_ms() - known.held_ms < STATES_FRESH_MS ||
+        atomic_exchange(&gatherer->is_recounting, true))
+        return false;
+    gatherer->recount = (struct record_reading){ .act = recount, .context = gatherer };
+    record_thread_read(policy_thread_record(gatherer->parts.policy), &gatherer->recount);
+    return false;
 }
 
 /* Answering */
 
+static struct dns_servers_parts servers_of(const struct status_gatherer *gatherer)
+{
+    return (struct dns_servers_parts){ gatherer->parts.options, gatherer->parts.workers,
+                                       gatherer->parts.worker_count };
+}
+
 static void fill_metrics(struct status_gatherer *gatherer)
 {
+    const struct counted_states states = known_states(gatherer);
     const struct metrics_parts parts = {
         .counts = &gatherer->counts,
+        .servers = servers_of(gatherer),
         .policy = gatherer->parts.policy,
         .log = gatherer->parts.log,
         .board = gatherer->parts.board,
-        .states = &gatherer->states,
+        .states = &states,
         .started_s = gatherer->started_s,
         .is_ready = not_ready(gatherer) == NULL,
     };
@@ -177,7 +223,7 @@ static void on_gathered(uv_async_t *is_gathered)
 static void fill_health(struct status_gatherer *gatherer)
 {
     const struct health_parts parts = { .options = gatherer->parts.options,
-                                        .counts = &gatherer->counts,
+                                        .servers = servers_of(gatherer),
                                         .policy = gatherer->parts.policy,
                                         .log = gatherer->parts.log,
                                         .started_s = gatherer->started_s,
@@ -196,7 +242,8 @@ static void gather(void *context, struct status_request *request)
         fill_health(gatherer);
     if ((parts & STATUS_TRAFFIC) != 0)
         fill_traffic(gatherer, &request->data->traffic);
-    if ((parts & PARTS_OF_TABLES) != 0 || ((parts & STATUS_METRICS) != 0 && !has_states(gatherer)))
+    if ((parts & PARTS_OF_TABLES) != 0 ||
+        ((parts & STATUS_METRICS) != 0 && must_await_states(gatherer)))
         ask_record_thread(gatherer);
     if ((parts & PARTS_OF_WORKERS) != 0)
         ask_workers(gatherer);
@@ -213,7 +260,8 @@ int status_gatherer_init(struct status_gatherer *gatherer, uv_loop_t *loop,
     int error = uv_async_init(loop, &gatherer->is_gathered, on_gathered);
     if (error < 0)
         return error;
-    (void)uv_timer_init(loop, &gatherer->slot_over); /* always succeeds */
+    (void)pthread_mutex_init(&gatherer->lock, NULL); /* both always succeed */
+    (void)uv_timer_init(loop, &gatherer->slot_over);
     gatherer->is_gathered.data = gatherer->slot_over.data = gatherer;
     const struct status_slot nothing = { 0 };
     traffic_history_init(&gatherer->traffic, clock_monotonic_ms(), &nothing);
@@ -231,6 +279,7 @@ void status_gatherer_end(struct status_gatherer *gatherer)
         status_answer(request);
     uv_close((uv_handle_t *)&gatherer->is_gathered, NULL);
     uv_close((uv_handle_t *)&gatherer->slot_over, NULL);
+    (void)pthread_mutex_destroy(&gatherer->lock);
 }
 
 struct status_source status_gatherer_source(struct status_gatherer *gatherer)

@@ -8,6 +8,7 @@
 #include "status/status.h"
 #include "status/traffic_history.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <uv.h>
 
@@ -27,8 +28,8 @@ struct status_gatherer_parts {
     uint32_t worker_count;
 };
 
-/* Belongs to the control thread, but for what a `reading` under way uses. One request at a time,
- * as struct status_source promises. */
+/* Belongs to the control thread, but for what a `reading` or `recount` under way uses. One request
+ * at a time, as struct status_source promises. */
 struct status_gatherer {
     struct status_gatherer_parts parts;
     struct status_request *request; /* under way; NULL: none */
@@ -38,7 +39,11 @@ struct status_gatherer {
     struct status_live *live;     /* owned; NULL: not asked for */
     uv_async_t is_gathered;       /* told by whoever fills the last part */
     uv_timer_t slot_over;         /* of the traffic's */
-    struct counted_states states; /* the record thread's while it reads */
+    struct counted_states states; /* the record thread's */
+    pthread_mutex_t lock;
+    struct counted_states known; /* a copy of `states`; guarded by lock */
+    struct record_reading recount;
+    atomic_bool is_recounting; /* the record thread has `recount` */
     struct traffic_history traffic;
     int64_t started_s;
 };

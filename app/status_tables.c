@@ -29,19 +29,24 @@ static void add_state(void *context, const char *state, uint64_t count)
     states->rule_count += count;
 }
 
+/* For how many times as long as counting took a count is kept while somebody writes: for a person
+ * who looks, and for scrapes, which come all day and must not cost more than half a percent of a
+ * core. */
+enum { KEPT_FOR_PAGE = 20, KEPT_FOR_SCRAPE = 200 };
+
 static bool is_fresh(const struct counted_states *states, const struct policy_file_look *look,
-                     int64_t now_ms)
+                     int64_t keep_ms)
 {
     return states->look.exists && (policy_file_look_equal(&states->look, look) ||
-                                   now_ms < states->counted_ms + 20 * states->took_ms);
+                                   clock_monotonic_ms() < states->counted_ms + keep_ms);
 }
 
 static enum database_status count_states(struct database *database, struct counted_states *states,
-                                         struct fault *fault)
+                                         int kept_for, struct fault *fault)
 {
     struct policy_file_look look = policy_file_look(database_path(database));
     int64_t started_ms = clock_monotonic_ms();
-    if (is_fresh(states, &look, started_ms)) {
+    if (is_fresh(states, &look, kept_for * states->took_ms)) {
         states->held_ms = started_ms;
         return DATABASE_OK;
     }
@@ -61,7 +66,7 @@ static void fill_health(struct status_request *request, struct counted_states *s
 {
     struct status_health *health = &request->data->health;
     struct fault fault = { 0 };
-    enum database_status status = count_states(database, states, &fault);
+    enum database_status status = count_states(database, states, KEPT_FOR_PAGE, &fault);
     health->has_states = status == DATABASE_OK;
     if (status == DATABASE_OK) {
         memcpy(health->by_state, states->by_state, sizeof(health->by_state));
@@ -153,12 +158,17 @@ static void say_missing(struct status_request *request, const struct fault *faul
         data->health.database_fault = arena_copy(&data->health.arena, sentence);
 }
 
+void status_tables_count(struct database *database, struct counted_states *states)
+{
+    struct fault ignored = { 0 }; /* what was known stays known */
+    (void)count_states(database, states, KEPT_FOR_SCRAPE, &ignored);
+}
+
 void status_tables_fill(const struct tables_reading *reading, struct database *database,
                         const struct fault *fault)
 {
     struct status_request *request = reading->request;
     unsigned parts = request->query.parts;
-    struct fault ignored = { 0 };
     if (database == NULL) {
         say_missing(request, fault);
         return;
@@ -166,7 +176,7 @@ void status_tables_fill(const struct tables_reading *reading, struct database *d
     if ((parts & STATUS_HEALTH) != 0)
         fill_health(request, reading->states, database);
     else if ((parts & STATUS_METRICS) != 0)
-        (void)count_states(database, reading->states, &ignored); /* then without them */
+        status_tables_count(database, reading->states);
     if ((parts & STATUS_RULES) != 0 && !atomic_load(&request->is_abandoned))
         status_rules_fill(reading, database);
     if ((parts & STATUS_DENIED) != 0 && !atomic_load(&request->is_abandoned))

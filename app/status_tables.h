@@ -8,7 +8,7 @@
 
 struct policy_feed;
 
-/* How many rules are in which state, kept while nobody writes, and for twenty times as long as
+/* How many rules are in which state, kept while nobody writes, and for a multiple of the time that
  * counting took where somebody does: a million rows take a third of a second. Empty when zeroed. */
 struct counted_states {
     struct policy_file_look look; /* when they were counted */
@@ -30,6 +30,9 @@ struct tables_reading {
  * says why it can't be read. */
 void status_tables_fill(const struct tables_reading *reading, struct database *database,
                         const struct fault *fault);
+
+/* Counts the states anew for scrapes, unless what is known will do. */
+void status_tables_count(struct database *database, struct counted_states *states);
 
 /* The sentence in a set's `missing`, in its arena; NULL where all is well. */
 const char *status_tables_missing(enum database_status status, const struct fault *fault,

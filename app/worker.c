@@ -384,6 +384,18 @@ void worker_add_counts(const struct worker *worker, struct worker_counts *sum)
     add_gate_counts(worker, sum);
 }
 
+void worker_add_upstream_health(const struct worker *worker, uint32_t server,
+                                struct server_health_sum *sum)
+{
+    server_health_add_to(dns_channel_health(worker->channel, server), sum);
+}
+
+void worker_add_zone_health(const struct worker *worker, uint32_t zone, uint32_t server,
+                            struct server_health_sum *sum)
+{
+    server_health_add_to(forwarder_health(worker->forwarder, zone, server), sum);
+}
+
 const struct rule_counters *worker_rules(const struct worker *worker)
 {
     return worker->observer.activity.rules;

@@ -3,6 +3,7 @@
 #pragma once
 #include "app/activity.h"
 #include "app/listening_sockets.h"
+#include "net/server_health.h"
 #include "policy/policy_feed.h"
 #include "resolver/resolver.h"
 #include "sni-gate/connection_list.h"
@@ -61,6 +62,13 @@ struct worker_counts {
 };
 /* Adds one worker's to `sum`. Any thread. */
 void worker_add_counts(const struct worker *worker, struct worker_counts *sum);
+
+/* Adds how, on one worker, a server of the upstream DNS answers, or the server at `server` of the
+ * internal zone at `zone`. Any thread. */
+void worker_add_upstream_health(const struct worker *worker, uint32_t server,
+                                struct server_health_sum *sum);
+void worker_add_zone_health(const struct worker *worker, uint32_t zone, uint32_t server,
+                            struct server_health_sum *sum);
 
 /* How often each rule decided on this worker. Any thread. */
 const struct rule_counters *worker_rules(const struct worker *worker);

@@ -3,6 +3,7 @@
  * sockets are few and long-lived and c-ares does not read until EAGAIN, as an edge-triggered set
  * would need. */
 #include "net/dns_channel.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <ares.h>
@@ -15,6 +16,9 @@
  * many queries. */
 enum { QUERY_TIMEOUT_MS = 1500, QUERY_TRIES = 2, LOOKUPS_MAX = 4000 };
 
+/* In place of a server's index. */
+enum { NO_SERVER = DNS_SERVERS_MAX };
+
 enum { EXCHANGE_TIMEOUT_MS = 1000, EXCHANGE_TRIES = 1 };
 
 struct dns_watch { /* one socket of c-ares */
@@ -22,6 +26,7 @@ struct dns_watch { /* one socket of c-ares */
     struct dns_channel *channel;
     uv_poll_t handle;
     ares_socket_t socket;
+    uint32_t server; /* that it is connected to, or NO_SERVER */
 };
 
 /* What c-ares was asked to do: the first member of a look-up and of an exchange. */
@@ -30,6 +35,7 @@ struct dns_task {
     struct dns_channel *channel;
     void (*report)(struct dns_task *task);  /* calls back, unless it was cancelled */
     void (*release)(struct dns_task *task); /* frees it */
+    int64_t started_ns;
 };
 
 struct dns_channel {
@@ -40,6 +46,10 @@ struct dns_channel {
     struct dns_task *finished; /* waiting to be told to their callers */
     uint32_t task_count;       /* that c-ares has not ended yet */
     bool is_closing;
+    uint32_t speaking; /* the server whose socket c-ares reads, or NO_SERVER */
+    struct endpoint server[DNS_SERVERS_MAX];
+    struct server_health health[DNS_SERVERS_MAX];
+    uint32_t server_count;
 };
 
 struct dns_lookup {
@@ -112,6 +122,20 @@ static void on_timer(uv_timer_t *timer)
     schedule(channel);
 }
 
+/* A socket of c-ares is connected to its server; over TCP, once it may be written to. */
+static uint32_t server_of(const struct dns_channel *channel, ares_socket_t socket)
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t size = sizeof(address);
+    if (getpeername(socket, (struct sockaddr *)&address, &size) < 0)
+        return NO_SERVER;
+    const struct endpoint peer = endpoint_from_sockaddr((struct sockaddr *)&address);
+    for (uint32_t i = 0; i < channel->server_count; i++)
+        if (endpoint_equal(&channel->server[i], &peer))
+            return i;
+    return NO_SERVER;
+}
+
 static void on_socket_ready(uv_poll_t *handle, int status, int events)
 {
     struct dns_watch *watch = handle->data;
@@ -120,7 +144,11 @@ static void on_socket_ready(uv_poll_t *handle, int status, int events)
         status < 0 || (events & UV_READABLE) != 0 ? watch->socket : ARES_SOCKET_BAD;
     ares_socket_t write =
         status < 0 || (events & UV_WRITABLE) != 0 ? watch->socket : ARES_SOCKET_BAD;
+    if (watch->server == NO_SERVER)
+        watch->server = server_of(channel, watch->socket);
+    channel->speaking = watch->server;
     ares_process_fd(channel->ares, read, write);
+    channel->speaking = NO_SERVER;
     report_finished(channel);
     schedule(channel);
 }
@@ -157,6 +185,7 @@ static struct dns_watch *start_watch(struct dns_channel *channel, ares_socket_t 
     watch->handle.data = watch;
     watch->channel = channel;
     watch->socket = socket;
+    watch->server = NO_SERVER;
     watch->next = channel->watches;
     channel->watches = watch;
     return watch;
@@ -241,7 +270,7 @@ static int init_ares(struct dns_channel *channel, struct ares_options *options,
     options->sock_state_cb = on_socket_state;
     options->sock_state_cb_data = channel;
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS;
+               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS | ARES_OPT_NOROTATE;
     mask |= (options->flags & ARES_FLAG_EDNS) != 0 ? ARES_OPT_EDNSPSZ : 0;
     int status = ares_init_options(&channel->ares, options, mask);
     if (status != ARES_SUCCESS)
@@ -260,6 +289,9 @@ static struct dns_channel *new_channel(uv_loop_t *loop, struct ares_options opti
     int status = channel != NULL ? ARES_SUCCESS : ARES_ENOMEM;
     if (status == ARES_SUCCESS) {
         channel->loop = loop;
+        channel->speaking = NO_SERVER;
+        channel->server_count = count;
+        memcpy(channel->server, servers, count * sizeof(*servers));
         status = init_ares(channel, &options, servers, count);
     }
     if (status != ARES_SUCCESS) {
@@ -304,6 +336,68 @@ void dns_channel_free(struct dns_channel *channel)
     uv_close((uv_handle_t *)&channel->timer, on_channel_closed);
 }
 
+/* Health */
+
+const struct server_health *dns_channel_health(const struct dns_channel *channel, uint32_t index)
+{
+    return &channel->health[index];
+}
+
+static int64_t age_ns(const struct dns_task *task)
+{
+    return clock_monotonic_ns() - task->started_ns;
+}
+
+/* True for what a server did, or did not do; its reason then. */
+static bool is_servers_fault(int status, enum server_fault *ret_fault)
+{
+    switch (status) {
+    case ARES_ETIMEOUT:
+        *ret_fault = SERVER_TIMED_OUT;
+        return true;
+    case ARES_ECONNREFUSED:
+        *ret_fault = SERVER_UNREACHABLE;
+        return true;
+    case ARES_ESERVFAIL:
+    case ARES_EREFUSED:
+    case ARES_ENOTIMP:
+    case ARES_EFORMERR:
+    case ARES_EBADRESP:
+        *ret_fault = SERVER_USELESS;
+        return true;
+    default: /* nobody was asked, or the channel ends; these codes are no enum's alone */
+        return false;
+    }
+}
+
+/* Each question goes to the first server, from one that fails to the next, and twice round. So who
+ * stands before the one that answered has failed; in the second round everybody else has, too. */
+static void note_answer(struct dns_lookup *lookup, uint32_t timeouts)
+{
+    struct dns_channel *channel = lookup->task.channel;
+    uint32_t speaking = channel->speaking;
+    if (speaking == NO_SERVER)
+        return;
+    uint32_t end = timeouts >= channel->server_count ? channel->server_count : speaking;
+    enum server_fault fault = timeouts >= speaking ? SERVER_TIMED_OUT : SERVER_USELESS;
+    for (uint32_t i = 0; i < end; i++)
+        if (i != speaking)
+            server_health_failed(&channel->health[i], fault);
+    if (lookup->result.status == DNS_LOOKUP_FAILED)
+        server_health_failed(&channel->health[speaking], SERVER_USELESS);
+    else
+        server_health_answered(&channel->health[speaking], age_ns(&lookup->task));
+}
+
+static void note_failure(struct dns_channel *channel, int status)
+{
+    enum server_fault fault;
+    if (!is_servers_fault(status, &fault))
+        return;
+    for (uint32_t i = 0; i < channel->server_count; i++)
+        server_health_failed(&channel->health[i], fault);
+}
+
 /* Look-ups */
 
 static void report_lookup(struct dns_task *task)
@@ -323,11 +417,14 @@ static void on_reply(void *context, int status, int timeouts, unsigned char *rep
 {
     struct dns_lookup *lookup = context;
     bool is_answer = status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND;
-    (void)timeouts;
-    if (is_answer && reply != NULL && size > 0)
+    if (is_answer && reply != NULL && size > 0) {
         dns_reply_read(reply, (size_t)size, lookup->family, &lookup->result);
-    else if (status == ARES_ENOTFOUND) /* c-ares never asks for .onion (RFC 7686 2) */
+        note_answer(lookup, (uint32_t)timeouts);
+    } else if (status == ARES_ENOTFOUND) { /* c-ares never asks for .onion (RFC 7686 2) */
         lookup->result.status = DNS_LOOKUP_NO_NAME;
+    } else {
+        note_failure(lookup->task.channel, status);
+    }
     finish(&lookup->task);
 }
 
@@ -341,12 +438,13 @@ struct dns_lookup *dns_channel_lookup(struct dns_channel *channel,
         channel->task_count < LOOKUPS_MAX ? calloc(1, sizeof(*lookup)) : NULL;
     if (lookup == NULL)
         return NULL;
-    *lookup = (struct dns_lookup){
-        .task = { .channel = channel, .report = report_lookup, .release = release_lookup },
-        .on_done = on_done,
-        .context = context,
-        .family = question->family
-    };
+    *lookup = (struct dns_lookup){ .task = { .channel = channel,
+                                             .report = report_lookup,
+                                             .release = release_lookup,
+                                             .started_ns = clock_monotonic_ns() },
+                                   .on_done = on_done,
+                                   .context = context,
+                                   .family = question->family };
     channel->task_count++;
     text_add_format(&text, "%s.", question->name);
     ares_query(channel->ares, absolute, ns_c_in, question->family == 4 ? ns_t_a : ns_t_aaaa,
@@ -380,8 +478,13 @@ static void release_exchange(struct dns_task *task)
 static void on_answer(void *context, int status, int timeouts, unsigned char *answer, int size)
 {
     struct dns_exchange *exchange = context;
+    struct dns_channel *channel = exchange->task.channel;
     uint8_t *bytes = status == ARES_SUCCESS && size > 0 ? malloc((size_t)size) : NULL;
     (void)timeouts;
+    if (status == ARES_SUCCESS)
+        server_health_answered(&channel->health[0], age_ns(&exchange->task));
+    else
+        note_failure(channel, status);
     if (bytes != NULL) {
         memcpy(bytes, answer, (size_t)size);
         exchange->result =
@@ -402,7 +505,8 @@ struct dns_exchange *dns_channel_exchange(struct dns_channel *channel,
         return NULL;
     exchange->task = (struct dns_task){ .channel = channel,
                                         .report = report_exchange,
-                                        .release = release_exchange };
+                                        .release = release_exchange,
+                                        .started_ns = clock_monotonic_ns() };
     exchange->on_done = on_done;
     exchange->context = context;
     channel->task_count++;

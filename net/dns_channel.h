@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/fault.h"
 #include "net/dns_reply.h"
+#include "net/server_health.h"
 
 #include <uv.h>
 
@@ -24,6 +25,11 @@ struct dns_question {
     const char *name; /* dotted text, no final dot; borrowed for the call */
     uint8_t family;   /* 4 or 6 */
 };
+
+/* How the server that stood at `index` of those given answers look-ups or exchanges. c-ares asks
+ * the next server where one fails, so what a look-up took has the waits for the servers before in
+ * it. Any thread may read it, for the channel's life. */
+const struct server_health *dns_channel_health(const struct dns_channel *channel, uint32_t index);
 
 /* Called once, never from within dns_channel_lookup() and never after dns_lookup_cancel(). */
 typedef void (*dns_lookup_fn)(void *context, const struct dns_lookup_result *result);

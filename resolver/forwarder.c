@@ -388,6 +388,12 @@ uint64_t forwarder_sent_count(const struct forwarder *forwarder)
     return atomic_load_explicit(&forwarder->sent_count, memory_order_relaxed);
 }
 
+const struct server_health *forwarder_health(const struct forwarder *forwarder, uint32_t zone,
+                                             uint32_t server)
+{
+    return dns_channel_health(forwarder->server[zone][server].channel, 0);
+}
+
 /* Life */
 
 static bool open_channels(struct forwarder *forwarder, struct fault *fault)

@@ -24,6 +24,7 @@ enum {
 
 struct forwarder;
 struct forwarding;
+struct server_health;
 
 /* A server of a zone went down, or answers again. */
 struct forwarder_event {
@@ -77,3 +78,8 @@ bool forwarder_knows_missing(const struct forwarder *forwarder, const struct hos
 
 /* Questions sent so far, each attempt and each trial of a server counted. Any thread. */
 uint64_t forwarder_sent_count(const struct forwarder *forwarder);
+
+/* How a server of a zone answers, both by their place in the table. Any thread, for the forwarder's
+ * life. */
+const struct server_health *forwarder_health(const struct forwarder *forwarder, uint32_t zone,
+                                             uint32_t server);

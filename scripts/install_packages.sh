@@ -25,6 +25,7 @@ packages_for()
         # Resolvers of many hands. Tests use Node, Java and systemd-resolved too, but only where they are already: the
         # first two are large, and the package of the third changes the machine's own resolv.conf.
         echo knot-dnsutils ldnsutils musl-tools
+        echo prometheus # for promtool, which reads metrics and rules as Prometheus does
         command -v go >/dev/null || echo 'golang-go|'
         ;;
     fuzz)
@@ -117,7 +118,7 @@ install_quietly()
         as_root rm -f "$switch"
         trap - EXIT INT TERM
         for pair in nginx{,-light}=nginx nsd=nsd haproxy=haproxy sniproxy=sniproxy dnsdist=dnsdist unbound=unbound \
-            knot=knot knot-resolver=kresd@1 bind9=named pdns-recursor=pdns-recursor; do
+            knot=knot knot-resolver=kresd@1 bind9=named pdns-recursor=pdns-recursor prometheus=prometheus; do
             [[ " $* " == *" ${pair%=*} "* ]] && [ -d /run/systemd/system ] &&
                 as_root systemctl --quiet disable "${pair#*=}" 2>/dev/null || true
         done

@@ -45,6 +45,7 @@ static void add_servers(const struct status_health *health, struct json_writer *
         json_add_count(json, "queries", server->queries);
         json_add_count(json, "failures", server->failures);
         json_add_time(json, "last_answer", server->last_answer_s);
+        json_add_time(json, "last_failure", server->last_failure_s);
         json_add_count(json, "latency_us", server->latency_us);
         json_close_object(json);
     }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BYTES = 4096 };
+enum { FIRST_BYTES = 4096, COUNT_DIGITS_MAX = 20 };
 
 void output_release(struct output *output)
 {
@@ -54,6 +54,26 @@ void output_add_bytes(struct output *output, const void *bytes, size_t size)
 void output_add(struct output *output, const char *string)
 {
     output_add_bytes(output, string, strlen(string));
+}
+
+void output_add_count(struct output *output, uint64_t count)
+{
+    char digits[COUNT_DIGITS_MAX];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + count % 10);
+        count /= 10;
+    } while (count > 0);
+    output_add_bytes(output, digits + at, sizeof(digits) - at);
+}
+
+void output_repeat(struct output *output, size_t from, size_t size)
+{
+    char *to = output_reserve(output, size);
+    if (to == NULL)
+        return;
+    memcpy(to, output->at + from, size); /* which output_reserve() may have moved */
+    output_commit(output, size);
 }
 
 void output_add_format(struct output *output, const char *format, ...)

@@ -19,6 +19,10 @@ void output_release(struct output *output);
 
 void output_add(struct output *output, const char *string);
 void output_add_bytes(struct output *output, const void *bytes, size_t size);
+/* In decimal; several times as fast as a format. */
+void output_add_count(struct output *output, uint64_t count);
+/* Adds again the `size` bytes that begin at `from`, all of which are there. */
+void output_repeat(struct output *output, size_t from, size_t size);
 void output_add_format(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -90,25 +90,42 @@ static void add_listeners(const struct view *view, struct output *output)
     close_item(output);
 }
 
+static void add_server_state(const struct status_server *server, struct output *output)
+{
+    if (!server->is_healthy)
+        html_element(output, "span", "state bad", "fails");
+    else if (server->queries == 0)
+        html_element(output, "span", "state dim", "not asked yet");
+    else
+        html_element(output, "span", "state good", "well");
+}
+
+static void add_server(const struct status_server *server, int64_t now_s, struct output *output)
+{
+    html_markup(output, "<li>");
+    add_server_state(server, output);
+    html_markup(output, " ");
+    html_element(output, "code", NULL, server->address);
+    html_markup(output, "<small>");
+    html_text(output, server->zone != NULL ? server->zone : "");
+    if (server->latency_us > 0)
+        output_add_format(output, " %.1f ms", (double)server->latency_us / 1000);
+    if (!server->is_healthy) {
+        html_markup(output, " ");
+        html_text(output, server->fault);
+        html_markup(output, ", ");
+        html_ago(output, server->last_failure_s, now_s);
+    }
+    html_markup(output, "</small></li>");
+}
+
 static void add_servers(const struct view *view, struct output *output)
 {
     const struct status_health *health = &view->data->health;
     open_item("DNS servers", output);
     html_markup(output, health->server_count > 0 ? "<ul>" : "none");
-    for (uint32_t i = 0; i < health->server_count; i++) {
-        const struct status_server *server = &health->server[i];
-        html_markup(output, "<li>");
-        html_element(output, "span", server->is_healthy ? "state good" : "state bad",
-                     server->is_healthy ? "well" : "silent");
-        html_markup(output, " ");
-        html_element(output, "code", NULL, server->address);
-        html_markup(output, "<small>");
-        html_text(output, server->zone != NULL && server->zone[0] != '\0' ? server->zone : "");
-        html_markup(output, " ");
-        if (server->latency_us > 0)
-            output_add_format(output, "%.1f ms", (double)server->latency_us / 1000);
-        html_markup(output, "</small></li>");
-    }
+    for (uint32_t i = 0; i < health->server_count; i++)
+        add_server(&health->server[i], view->now_s, output);
     html_markup(output, health->server_count > 0 ? "</ul>" : "");
     close_item(output);
 }

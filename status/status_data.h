@@ -18,8 +18,8 @@
 
 enum {
     STATUS_LISTENERS_MAX = 64,
-    STATUS_SERVERS_MAX = 64,
-    STATUS_SLOTS = 60, /* of the last hour: a minute each */
+    STATUS_SERVERS_MAX = 136, /* 8 of the upstream DNS, 4 of each of 32 internal zones */
+    STATUS_SLOTS = 60,        /* of the last hour: a minute each */
     STATUS_ROWS_MAX = 100,
     STATUS_CONNECTIONS_MAX = 300,
     STATUS_LINES_MAX = 64,
@@ -64,8 +64,8 @@ struct status_server {
     bool is_healthy;     /* answered when last asked, or was not asked yet */
     const char *fault;   /* why not, "" when healthy */
     uint64_t queries, failures;
-    int64_t last_answer_s;
-    uint32_t latency_us; /* of the last answer, or an average; 0: not known */
+    int64_t last_answer_s, last_failure_s;
+    uint32_t latency_us; /* of the last answer; 0: there was none */
 };
 
 struct status_health {

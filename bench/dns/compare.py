@@ -6,7 +6,6 @@ import collections
 import json
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
@@ -14,31 +13,17 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
 
+import questions
 import servers
 import tables
 from support import isolation
 
 RULE_COUNTS = (1_000, 100_000, 1_000_000)
-QUESTIONS = 200_000
 ANSWERS, ANSWERS_ALONE = 50_000, 1_000  # a round
 SOCKETS, OUTSTANDING = 16, 128
 TRIED = 2_000  # answers that show whether a server can take part
 CPU_MAX_S = 100e-6 * TRIED  # more is no sensible time
 EDITED = "edited.example.org"
-
-
-def write_questions(path, rule_count):
-    chance = random.Random(rule_count)
-    with open(path, "w", encoding="ascii") as file:
-        for _ in range(QUESTIONS):
-            number, kind = chance.randrange(rule_count // 2), chance.random()
-            if kind < 0.35:
-                file.write(f"allow {servers.exact_name(number)}\n")
-            elif kind < 0.70:
-                file.write(f"allow label{chance.randrange(1000)}.{servers.wildcard_base(number)}\n")
-            else:
-                file.write(f"deny other{chance.randrange(1_000_000)}.zone{number % 997}.example.com\n")
-    return path
 
 
 class Bench:
@@ -48,7 +33,7 @@ class Bench:
         self.figures = collections.defaultdict(lambda: collections.defaultdict(list))
         self.left_out = []
         self._place = place
-        self._questions = write_questions(place.folder / "questions", place.rule_count)
+        self._questions = questions.write(place.folder / "questions", place.rule_count)
         self._load = ["taskset", "-c", servers.gates.LOAD_CORE, place.build / "bench/dns-load"]
         self.servers = {}
         makers = {**servers.OURS, **{name: make for name, (make, _) in servers.PEERS.items()}}

@@ -100,7 +100,7 @@ def echo(place, port):
     return Server("echo", [place.build / "bench/dns-echo", port], port, place.folder)
 
 
-def pinhole(place, port):
+def pinhole(place, port, status="none"):
     """Its policy has a folder to itself, because a log file beside it would wake the thread that watches that folder."""
     (place.folder / "policy").mkdir()
     policy = place.folder / "policy/policy.db"
@@ -109,8 +109,8 @@ def pinhole(place, port):
     # One statement: sqlite3 compiles the triggers that guard an edit anew for each.
     rows = ",\n".join(f"('{target}')" for target in place.exact + [f"*.{base}" for base in place.bases])
     subprocess.run(["sqlite3", "-bail", policy], input=f"INSERT INTO rule (target) VALUES {rows};", text=True, check=True)
-    command = [program, "serve", "--status-listen", "none", "--db", policy, "--workers", "1", "--dns-listen", f"127.0.0.1:{port}", "--tls-listen",
-               "127.0.0.1:0=443"]
+    command = [program, "serve", "--status-listen", status, "--db", policy, "--workers", "1",
+               "--dns-listen", f"127.0.0.1:{port}", "--tls-listen", "127.0.0.1:0=443"]
     return Server("pinhole", command, port, place.folder)
 
 

@@ -1,5 +1,6 @@
 """What the status page counts agrees with what was done: queries, connections, rules, checks; and what it explains."""
 import contextlib
+import os
 import socket
 
 import pytest
@@ -262,3 +263,17 @@ def test_upstream_dns_in_health(start, authority):
     server = fetch_json(pinhole, "/api/v1/health")["dns_servers"][0]
     assert server["healthy"] is True and server["queries"] == 2 and server["failures"] == 0
     assert metrics_of(pinhole)["pinhole_upstream_dns_healthy"][()] == 1
+
+
+def test_descriptors_are_counted(start):
+    """As /proc has them, but for some that come and go."""
+    pinhole, _ = start()
+
+    def descriptors():
+        return metrics_of(pinhole)["process_open_fds"][()]
+    before = descriptors()
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(socket.create_connection(pinhole.dns))
+        eventually(lambda: descriptors() > before + 10, 10, "more descriptors")
+        eventually(lambda: abs(len(os.listdir(f"/proc/{pinhole.process.pid}/fd")) - descriptors()) <= 2, 10, "as many")

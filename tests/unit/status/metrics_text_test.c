@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct status_metrics *metrics_new(void)
 {
@@ -35,6 +36,9 @@ static void counters_and_gauges(void **state)
     status_metrics_family(metrics, STATUS_GAUGE, "empty", "Has no sample.");
     status_metrics_family(metrics, STATUS_GAUGE, "b_seconds", "A \"gauge\".");
     (void)status_metrics_sample(metrics, 0.25);
+    (void)status_metrics_sample(metrics, 0);
+    (void)status_metrics_sample(metrics, -12);
+    (void)status_metrics_sample(metrics, 2e15);
     (void)status_metrics_sample(metrics, -INFINITY);
     (void)status_metrics_sample(metrics, NAN);
     expect(metrics, "# HELP a_total What it \\\\ counts\\nin two lines.\n"
@@ -44,6 +48,9 @@ static void counters_and_gauges(void **state)
                     "# HELP b_seconds A \"gauge\".\n"
                     "# TYPE b_seconds gauge\n"
                     "b_seconds 0.25\n"
+                    "b_seconds 0\n"
+                    "b_seconds -12\n"
+                    "b_seconds 2e+15\n"
                     "b_seconds -Inf\n"
                     "b_seconds NaN\n");
 }
@@ -67,6 +74,39 @@ static void histograms_add_up(void **state)
                     "h_seconds_bucket{way=\"up\",le=\"+Inf\"} 7\n"
                     "h_seconds_sum{way=\"up\"} 33.5\n"
                     "h_seconds_count{way=\"up\"} 7\n");
+}
+
+/* Each has its own bounds, however many, beside others that have other ones. */
+static void histograms_keep_their_bounds(void **state)
+{
+    enum { MANY = 40 };
+    static const double few[] = { 0.000001, 2.5 };
+    static const uint64_t counts[MANY + 1] = { [2] = UINT64_MAX };
+    double many[MANY];
+    struct output output = { 0 };
+    struct status_metrics *metrics = metrics_new();
+    (void)state;
+    for (int i = 0; i < MANY; i++)
+        many[i] = i + 0.5;
+    const struct status_histogram first = { few, counts, COUNT(few), 0 };
+    const struct status_histogram second = { many, counts, MANY, 0 };
+    status_metrics_family(metrics, STATUS_HISTOGRAM, "h", "h");
+    status_metrics_sample(metrics, 0)->histogram = &first;
+    status_metrics_sample(metrics, 0)->histogram = &second;
+    status_metrics_sample(metrics, 0)->histogram = &first;
+    metrics_text_add(metrics, &output);
+    const char *at = strstr(output.at, "h_bucket{le=\"1e-06\"} 0\nh_bucket{le=\"2.5\"} 0\n"
+                                       "h_bucket{le=\"+Inf\"} 18446744073709551615\nh_sum 0\n");
+    assert_non_null(at);
+    assert_non_null(strstr(at, "h_bucket{le=\"0.5\"} 0\nh_bucket{le=\"1.5\"} 0\n"));
+    at = strstr(at, "h_bucket{le=\"31.5\"} 18446744073709551615\nh_bucket{le=\"32.5\"}");
+    assert_non_null(at);
+    at = strstr(at, "h_bucket{le=\"39.5\"} 18446744073709551615\nh_bucket{le=\"+Inf\"}");
+    assert_non_null(at);
+    assert_non_null(strstr(at, "h_bucket{le=\"1e-06\"} 0\nh_bucket{le=\"2.5\"} 0\n"));
+    output_release(&output);
+    arena_release(&metrics->arena);
+    free(metrics);
 }
 
 /* What there is no room for is left out, whole, and said. */
@@ -98,6 +138,7 @@ int main(void)
     struct tests tests = { 0 };
     tests_add_row(&tests, "counters and gauges", NULL, counters_and_gauges);
     tests_add_row(&tests, "histograms add up", NULL, histograms_add_up);
+    tests_add_row(&tests, "histograms keep their bounds", NULL, histograms_keep_their_bounds);
     tests_add_row(&tests, "room ends", NULL, room_ends);
     return tests_run(&tests, "metrics_text");
 }
