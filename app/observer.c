@@ -152,10 +152,10 @@ void observer_query_denied(void *context, const struct resolver_event *event)
         observe(observer, &asked, &event->verdict);
 }
 
-void observer_rule_decided(void *context, int64_t rule_id, int64_t now_s)
+void observer_rule_decided(void *context, const struct resolver_decision *decision)
 {
     struct observer *observer = context;
-    activity_rule_decided(&observer->activity, rule_id, now_s);
+    activity_rule_decided(&observer->activity, decision);
 }
 
 void observer_connection_opened(void *context, const struct gate_event *event)

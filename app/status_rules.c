@@ -10,7 +10,7 @@
 
 enum {
     DAY_S = 86400,
-    LOOKED_AT_MAX = 2000, /* rules that one page by hits passes at most */
+    LOOKED_AT_MAX = 2000, /* rules that one page by hits, or of unused ones, passes at most */
 };
 
 /* A page that is being filled. */
@@ -19,6 +19,8 @@ struct filling {
     struct status_rules *rules;
     uint32_t limit;
     int64_t now_s;
+    uint32_t looked_at;
+    int64_t last_id; /* of these */
 };
 
 /* "chain with 2 pins", as requirement_add_name() says it; nothing for a deny. */
@@ -44,16 +46,31 @@ static void add_certificate(const struct filling *filling, const struct rule_pag
         rule->certificate_days = (int32_t)(left_s / DAY_S - (left_s < 0 && left_s % DAY_S != 0));
 }
 
+/* Where the page is at its end, the next one begins behind the last that was looked at. */
+static bool is_taken(struct filling *filling, const struct rule_page_row *row,
+                     const struct rule_count *used)
+{
+    struct status_rules *rules = filling->rules;
+    bool is_unwanted = filling->reading->request->query.rules.order == STATUS_ORDER_UNUSED &&
+                       used->queries + used->connections > 0;
+    bool is_full = rules->count == filling->limit && !is_unwanted;
+    if (rules->next == 0 && (is_full || filling->looked_at == LOOKED_AT_MAX))
+        rules->next = (uint64_t)filling->last_id;
+    if (rules->next != 0)
+        return false;
+    filling->looked_at++;
+    filling->last_id = row->id;
+    return !is_unwanted;
+}
+
 static void add_rule(void *context, const struct rule_page_row *row)
 {
     struct filling *filling = context;
     struct status_rules *rules = filling->rules;
     struct arena *arena = &rules->arena;
-    if (rules->count == filling->limit) {
-        rules->next = (uint64_t)rules->row[rules->count - 1].id;
-        return;
-    }
     struct rule_count used = rule_uses_of(&filling->reading->uses, row->id);
+    if (!is_taken(filling, row, &used))
+        return;
     struct status_rule *rule = &rules->row[rules->count++];
     *rule = (struct status_rule){
         .id = row->id,
@@ -95,11 +112,28 @@ static enum database_status fill_by_hits(struct filling *filling, struct rule_pa
     return status;
 }
 
+static enum database_status fill(struct filling *filling, struct rule_page *page,
+                                 struct database *database, struct fault *fault)
+{
+    const struct status_selection *selection = &filling->reading->request->query.rules;
+    const struct rule_ids one = { &selection->rule_id, 1 };
+    size_t looked_at;
+    if (selection->rule_id != 0)
+        return page_reader_rules_of(database, page, &one, &looked_at, fault);
+    if (selection->order == STATUS_ORDER_HITS)
+        return fill_by_hits(filling, page, database, fault);
+    if (selection->order == STATUS_ORDER_UNUSED)
+        page->limit = LOOKED_AT_MAX;
+    return page_reader_rules(database, page, fault);
+}
+
 void status_rules_fill(const struct tables_reading *reading, struct database *database)
 {
     struct status_rules *rules = &reading->request->data->rules;
     const struct status_selection *selection = &reading->request->query.rules;
-    struct filling filling = { reading, rules, selection->limit, clock_realtime_s() };
+    struct filling filling = {
+        .reading = reading, .rules = rules, .limit = selection->limit, .now_s = clock_realtime_s()
+    };
     struct fault fault = { 0 };
     struct rule_page page = { .search = selection->search,
                               .state = status_state_word(selection->state),
@@ -108,8 +142,6 @@ void status_rules_fill(const struct tables_reading *reading, struct database *da
                               .now_s = filling.now_s,
                               .row = add_rule,
                               .context = &filling };
-    enum database_status status = selection->order == STATUS_ORDER_HITS
-                                      ? fill_by_hits(&filling, &page, database, &fault)
-                                      : page_reader_rules(database, &page, &fault);
+    enum database_status status = fill(&filling, &page, database, &fault);
     rules->missing = status_tables_missing(status, &fault, &rules->arena);
 }
