@@ -1,5 +1,6 @@
 /* app/status_rules.c - rules as the status page shows them: the table's rows, and what was counted
  * of them. */
+#include "app/certificate_ends.h"
 #include "app/status_tables.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -17,6 +18,7 @@ enum {
 struct filling {
     const struct tables_reading *reading;
     struct status_rules *rules;
+    const struct certificate_ends *ends;
     uint32_t limit;
     int64_t now_s;
     uint32_t looked_at;
@@ -37,11 +39,14 @@ static const char *strength_of(const struct rule_page_row *row, struct arena *ar
     return arena_copy(arena, buffer);
 }
 
+/* What checks have found lately goes before what the policy file remembers of an exact name. */
 static void add_certificate(const struct filling *filling, const struct rule_page_row *row,
                             struct status_rule *rule)
 {
-    int64_t left_s = row->certificate_ends - filling->now_s;
-    rule->has_certificate = row->certificate_ends != 0;
+    int64_t known_s = certificate_ends_of(filling->ends, row->id);
+    int64_t end_s = known_s != 0 ? known_s : row->certificate_ends;
+    int64_t left_s = end_s - filling->now_s;
+    rule->has_certificate = end_s != 0;
     if (rule->has_certificate)
         rule->certificate_days = (int32_t)(left_s / DAY_S - (left_s < 0 && left_s % DAY_S != 0));
 }
@@ -131,9 +136,12 @@ void status_rules_fill(const struct tables_reading *reading, struct database *da
 {
     struct status_rules *rules = &reading->request->data->rules;
     const struct status_selection *selection = &reading->request->query.rules;
-    struct filling filling = {
-        .reading = reading, .rules = rules, .limit = selection->limit, .now_s = clock_realtime_s()
-    };
+    struct certificate_ends *ends = certificate_ends_new(reading->board);
+    struct filling filling = { .reading = reading,
+                               .rules = rules,
+                               .ends = ends,
+                               .limit = selection->limit,
+                               .now_s = clock_realtime_s() };
     struct fault fault = { 0 };
     struct rule_page page = { .search = selection->search,
                               .state = status_state_word(selection->state),
@@ -142,6 +150,10 @@ void status_rules_fill(const struct tables_reading *reading, struct database *da
                               .now_s = filling.now_s,
                               .row = add_rule,
                               .context = &filling };
-    enum database_status status = fill(&filling, &page, database, &fault);
-    rules->missing = status_tables_missing(status, &fault, &rules->arena);
+    if (ends != NULL)
+        rules->missing =
+            status_tables_missing(fill(&filling, &page, database, &fault), &fault, &rules->arena);
+    else
+        rules->missing = "out of memory";
+    certificate_ends_free(ends);
 }
