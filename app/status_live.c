@@ -37,6 +37,7 @@ static connection_order_fn order_of(enum status_order order)
     case STATUS_ORDER_AGE:
     case STATUS_ORDER_ID:
     case STATUS_ORDER_HITS:
+    case STATUS_ORDER_NEWEST:
     case STATUS_ORDER_UNUSED:
     case STATUS_ORDER_COUNT:
     case STATUS_ORDER_LAST:

@@ -146,6 +146,7 @@ void status_rules_fill(const struct tables_reading *reading, struct database *da
     struct rule_page page = { .search = selection->search,
                               .state = status_state_word(selection->state),
                               .after_id = (int64_t)selection->from,
+                              .is_newest_first = selection->order == STATUS_ORDER_NEWEST,
                               .limit = selection->limit,
                               .now_s = filling.now_s,
                               .row = add_rule,

@@ -119,6 +119,7 @@ static enum denied_order order_of(enum status_order order)
     case STATUS_ORDER_LAST:
     case STATUS_ORDER_ID:
     case STATUS_ORDER_HITS:
+    case STATUS_ORDER_NEWEST:
     case STATUS_ORDER_UNUSED:
     case STATUS_ORDER_AGE:
     case STATUS_ORDER_BYTES:

@@ -11,6 +11,7 @@ static const char *const order_words[] = {
     [STATUS_ORDER_FIRST] = "first",   [STATUS_ORDER_NAME] = "name",
     [STATUS_ORDER_AGE] = "age",       [STATUS_ORDER_BYTES] = "bytes",
     [STATUS_ORDER_CLIENT] = "client", [STATUS_ORDER_UNUSED] = "unused",
+    [STATUS_ORDER_NEWEST] = "newest",
 };
 enum { ORDER_COUNT = sizeof(order_words) / sizeof(order_words[0]) };
 

@@ -49,8 +49,9 @@ static const struct {
     uint32_t limit;
 } tables[] = {
     [TABLE_NONE] = { { STATUS_ORDER_ID }, 1, OVERVIEW_ROWS },
-    [TABLE_RULES] = { { STATUS_ORDER_ID, STATUS_ORDER_HITS, STATUS_ORDER_UNUSED },
-                      3,
+    [TABLE_RULES] = { { STATUS_ORDER_ID, STATUS_ORDER_NEWEST, STATUS_ORDER_HITS,
+                        STATUS_ORDER_UNUSED },
+                      4,
                       STATUS_ROWS_MAX },
     [TABLE_DENIED] = { { STATUS_ORDER_LAST, STATUS_ORDER_COUNT, STATUS_ORDER_FIRST,
                          STATUS_ORDER_NAME },
@@ -96,6 +97,8 @@ static const char *select_rows(const struct route *route, const struct arguments
         selection->order = tables[table].orders[0];
         selection->limit = table == route->table ? tables[table].limit : OVERVIEW_ROWS;
     }
+    if (route->table == TABLE_NONE)
+        query->rules.order = STATUS_ORDER_NEWEST; /* whoever has edited looks for that */
     struct status_selection *selection = selection_of(route->table, query);
     if (selection == NULL)
         return NULL;

@@ -22,6 +22,7 @@ enum status_part {
 enum status_order {
     STATUS_ORDER_ID = 0, /* rules: the database's own order, rising */
     STATUS_ORDER_HITS,   /* rules, falling; those without hits are left out */
+    STATUS_ORDER_NEWEST, /* rules: the same, falling */
     STATUS_ORDER_UNUSED, /* rules without hits, in the database's own order */
     STATUS_ORDER_COUNT,  /* denied names, falling */
     STATUS_ORDER_LAST,   /* denied names, newest first */
