@@ -25,6 +25,12 @@ struct filling {
     int64_t last_id; /* of these */
 };
 
+static bool is_in_force(enum status_state state)
+{
+    return state != STATUS_STATE_INVALID && state != STATUS_STATE_REFUSED &&
+           state != STATUS_STATE_EXPIRED && state != STATUS_STATE_DISABLED;
+}
+
 /* "chain with 2 pins", as requirement_add_name() says it; nothing for a deny. */
 static const char *strength_of(const struct rule_page_row *row, struct arena *arena)
 {
@@ -32,6 +38,8 @@ static const char *strength_of(const struct rule_page_row *row, struct arena *ar
     struct text text = text_in(buffer, sizeof(buffer));
     if (strcmp(row->action, "deny") == 0)
         return "";
+    if (!is_in_force(status_state_of(row->state)))
+        return "admits nothing";
     text_add(&text, row->verify);
     if (row->pin_count > 0 && strcmp(row->verify, "none") != 0)
         text_add_format(&text, " with %llu pin%s", (unsigned long long)row->pin_count,

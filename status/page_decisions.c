@@ -42,7 +42,7 @@ static void add_why(const struct table *table, const struct status_decision *dec
                     struct output *output)
 {
     table_cell_open(table, COLUMN_WHY, output);
-    html_markup(output, "<div>");
+    html_markup(output, "<div class=\"why\">");
     html_element(output, "span", "word", decision->reason);
     if (html_is_set(decision->name))
         add_explain_link(decision, output);

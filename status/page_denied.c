@@ -23,16 +23,13 @@ static const struct column columns[COLUMNS] = {
     { "SQL that would allow it", "sql", false, 0 },
 };
 
-/* To who asked for it lately, as far as that is kept. A name too long to be searched for has none.
- */
+/* To who asked for it lately, as far as that is kept: the search finds parts of names too, and
+ * queries have no port. */
 static void add_decisions_link(const struct status_denied *denied, struct output *output)
 {
-    char name[STATUS_SEARCH_BYTES];
+    char name[STATUS_SEARCH_BYTES] = "";
     size_t size = strcspn(denied->target, ":");
-    if (size >= sizeof(name))
-        return;
-    memcpy(name, denied->target, size);
-    name[size] = '\0';
+    memcpy(name, denied->target, size < sizeof(name) ? size : sizeof(name) - 1);
     html_markup(output, " <a class=\"more\" href=\"/decisions?outcome=denied&amp;q=");
     html_argument(output, name);
     html_markup(output, "\">Who asked<span class=\"unseen\"> for ");
@@ -44,7 +41,7 @@ static void add_reason(const struct table *table, const struct status_denied *de
                        struct output *output)
 {
     table_cell_open(table, COLUMN_REASON, output);
-    html_markup(output, "<div>");
+    html_markup(output, "<div class=\"why\">");
     html_element(output, "span", "word", denied->reason);
     add_decisions_link(denied, output);
     html_markup(output, "</div>");

@@ -2,6 +2,8 @@
 #include "status/table.h"
 #include "status/html.h"
 
+#include <string.h>
+
 /* "?q=" of the first argument, "&amp;state=" of each that follows. */
 static void add_name(const char *name, bool *is_first, struct output *output)
 {
@@ -218,6 +220,22 @@ static void add_hidden_rule(int64_t rule_id, struct output *output)
                           (long long)rule_id);
 }
 
+/* What the form can't show. */
+static void add_narrowing(const struct view *view, struct output *output)
+{
+    const struct arguments *arguments = view->arguments;
+    if (arguments->rule_id != 0 && strcmp(view->path, "/rules") != 0)
+        output_add_format(output,
+                          "<span class=\"dim\">of <a href=\"/rules?rule=%lld\">rule "
+                          "%lld</a></span>",
+                          (long long)arguments->rule_id, (long long)arguments->rule_id);
+    if (arguments->state == STATUS_STATE_ANY)
+        return;
+    html_markup(output, "<span class=\"dim\">");
+    html_text(output, status_state_word(arguments->state));
+    html_markup(output, " ones</span>");
+}
+
 static bool is_narrowed(const struct arguments *arguments)
 {
     return arguments->search[0] != '\0' || arguments->state != STATUS_STATE_ANY ||
@@ -240,6 +258,7 @@ void table_search(const struct view *view, const char *label, struct output *out
     add_hidden_rule(arguments->rule_id, output);
     add_hidden("sort", order_word_of(arguments), output);
     html_markup(output, "<button type=\"submit\">Search</button>");
+    add_narrowing(view, output);
     if (is_narrowed(arguments)) {
         html_markup(output, " <a");
         html_attribute(output, "href", view->path);

@@ -16,6 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* As long as names get. */
+#define LABEL     "a-label-of-sixty-three-characters-with-nowhere-to-break-it-xxxxxx"
+#define LONG_NAME LABEL "." LABEL "." LABEL ".example"
+
 struct stage {
     uv_loop_t loop;
     uv_poll_t orders;
@@ -150,6 +154,7 @@ static void fill_denied(struct stage *stage, struct status_denied_names *denied,
           now_s - 495, "" },
         { "telemetry.vendor.example:8443", "any", "other_port", "A rule allows it on another port.",
           40, now_s - 200000, now_s - 3000, "" },
+        { LONG_NAME, "any", "no_rule", "", 1, now_s - 190000, now_s - 3900, "" },
     };
     const struct status_denied fresh = { stage->denied, "any", "no_rule", "No rule allows it.", 1,
                                          now_s,         now_s, "" };
@@ -187,6 +192,8 @@ static void fill_decisions(struct status_decisions *decisions, int64_t now_s)
           "allowed", "api.example.com is allowed by rule 1.", 1 },
         { now_s * 1000 - 9000, "connection", "refused", "10.20.1.99", "any", "<img src=x>.example",
           "bad_server_name", "The server name holds bytes that no host name has.", 0 },
+        { now_s * 1000 - 30000, "query", "denied", "2001:db8:1111:2222:3333:4444:5555:6666", "any",
+          LONG_NAME, "no_rule", LONG_NAME " is denied: no rule allows it.", 0 },
         { now_s * 1000 - 61000, "query", "observed", "10.30.0.4", "lab", "new.example.com",
           "observed", "new.example.com passes only because the group lab is observed.", 0 },
     };
