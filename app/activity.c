@@ -28,7 +28,7 @@ static void note_query(struct decision_ring *ring, const struct endpoint *client
                        const struct host_name *name, const struct verdict *verdict)
 {
     struct recent_decision *recent = decision_ring_add(ring);
-    recent->time_ms = clock_realtime_coarse_ms();
+    recent->time_us = clock_realtime_us();
     recent->is_connection = false;
     recent->outcome = outcome_of(verdict);
     recent->client = client->address;
@@ -57,7 +57,7 @@ static void note_connection(struct decision_ring *ring, const struct gate_event 
                             const char *outcome)
 {
     struct recent_decision *recent = decision_ring_add(ring);
-    recent->time_ms = clock_realtime_coarse_ms();
+    recent->time_us = clock_realtime_us();
     recent->is_connection = true;
     recent->outcome = outcome;
     recent->client = event->client.address;

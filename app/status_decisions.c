@@ -28,7 +28,7 @@ static const struct recent_decision *next_decision(const struct decisions_readin
         if (taken[i] == decision_ring_count(ring))
             continue;
         const struct recent_decision *next = decision_ring_at(ring, taken[i]);
-        if (newest == NULL || next->time_ms > newest->time_ms) {
+        if (newest == NULL || next->time_us > newest->time_us) {
             newest = next;
             of = i;
         }
@@ -83,7 +83,7 @@ static void add_decision(const struct decisions_reading *reading,
     verdict_add_sentence(&recent->verdict, recent->has_name ? &recent->name : NULL, recent->port,
                          &text);
     decisions->row[decisions->count++] = (struct status_decision){
-        .time_ms = recent->time_ms,
+        .time_ms = recent->time_us / 1000,
         .kind = recent->is_connection ? "connection" : "query",
         .outcome = recent->outcome,
         .client = arena_copy(arena, client),
@@ -115,8 +115,8 @@ void status_decisions_fill(const struct decisions_reading *reading,
         find(reading, true, limit, &allowed);
     share_rows(&others, &allowed, limit);
     for (uint32_t i = 0, j = 0; i < others.count || j < allowed.count;) {
-        bool is_other = j == allowed.count || (i < others.count && others.recent[i]->time_ms >=
-                                                                       allowed.recent[j]->time_ms);
+        bool is_other = j == allowed.count || (i < others.count && others.recent[i]->time_us >=
+                                                                       allowed.recent[j]->time_us);
         add_decision(reading, is_other ? others.recent[i++] : allowed.recent[j++], ret_decisions);
     }
 }

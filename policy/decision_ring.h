@@ -16,7 +16,7 @@ enum {
 
 /* Copied, so it needs nothing else to be told. */
 struct recent_decision {
-    int64_t time_ms;     /* Unix milliseconds */
+    int64_t time_us;     /* Unix microseconds: what follows within a millisecond keeps its order */
     bool is_connection;  /* else a question to the resolver */
     const char *outcome; /* a literal */
     struct ip_address client;

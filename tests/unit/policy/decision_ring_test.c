@@ -11,11 +11,11 @@ static void holds_the_last(void **state)
     assert_non_null(ring);
     assert_int_equal(decision_ring_count(ring), 0);
     for (int64_t i = 1; i <= 3 * DECISION_RING_PLACES + 5; i++) {
-        decision_ring_add(ring)->time_ms = i;
+        decision_ring_add(ring)->time_us = i;
         size_t count = decision_ring_count(ring);
         assert_int_equal(count, i < DECISION_RING_PLACES ? i : DECISION_RING_PLACES);
         for (size_t age = 0; age < count; age++)
-            assert_int_equal(decision_ring_at(ring, age)->time_ms, i - (int64_t)age);
+            assert_int_equal(decision_ring_at(ring, age)->time_us, i - (int64_t)age);
     }
     free(ring);
 }
