@@ -17,11 +17,6 @@ void activity_release(struct activity *activity)
     activity->rules = NULL;
 }
 
-void activity_rule_decided(struct activity *activity, int64_t rule_id, int64_t now_s)
-{
-    rule_counters_query(activity->rules, rule_id, now_s);
-}
-
 static const char *outcome_of(const struct verdict *verdict)
 {
     if (verdict->reason == REASON_OBSERVED)
@@ -29,23 +24,40 @@ static const char *outcome_of(const struct verdict *verdict)
     return verdict->decision == DECISION_ALLOW ? "allowed" : "denied";
 }
 
-void activity_query_denied(struct activity *activity, const struct resolver_event *event)
+static void note_query(struct decision_ring *ring, const struct endpoint *client,
+                       const struct host_name *name, const struct verdict *verdict)
 {
-    struct recent_decision *recent = decision_ring_add(&activity->recent);
-    recent->time_ms = clock_realtime_coarse_ms();
+    struct recent_decision *recent = decision_ring_add(ring);
+    recent->time_us = clock_realtime_us();
     recent->is_connection = false;
-    recent->outcome = outcome_of(&event->verdict);
-    recent->client = event->client.address;
+    recent->outcome = outcome_of(verdict);
+    recent->client = client->address;
     recent->port = 0;
     recent->has_name = true;
-    recent->name = *event->name;
-    recent->verdict = event->verdict;
+    recent->name = *name;
+    recent->verdict = *verdict;
 }
 
-static void remember(struct activity *activity, const struct gate_event *event, const char *outcome)
+void activity_rule_decided(struct activity *activity, const struct resolver_decision *decision)
 {
-    struct recent_decision *recent = decision_ring_add(&activity->recent);
-    recent->time_ms = clock_realtime_coarse_ms();
+    rule_counters_query(activity->rules, decision->verdict->rule_id, decision->now_s);
+    if (decision->is_given && decision->verdict->reason == REASON_ALLOWED &&
+        decision_quota_take(&activity->allowed_queries, decision->now_s,
+                            DECISION_ALLOWED_PER_SECOND))
+        note_query(&activity->recent.allowed, decision->client, decision->name, decision->verdict);
+}
+
+void activity_query_denied(struct activity *activity, const struct resolver_event *event)
+{
+    if (decision_quota_take(&activity->denied_queries, event->now_s, DECISION_DENIED_PER_SECOND))
+        note_query(&activity->recent.others, &event->client, event->name, &event->verdict);
+}
+
+static void note_connection(struct decision_ring *ring, const struct gate_event *event,
+                            const char *outcome)
+{
+    struct recent_decision *recent = decision_ring_add(ring);
+    recent->time_us = clock_realtime_us();
     recent->is_connection = true;
     recent->outcome = outcome;
     recent->client = event->client.address;
@@ -68,7 +80,9 @@ void activity_connection_opened(struct activity *activity, const struct gate_eve
     count_decision(activity, event);
     if (event->verdict.rule_id != 0)
         rule_counters_opened(activity->rules, event->verdict.rule_id);
-    remember(activity, event, outcome_of(&event->verdict));
+    note_connection(event->verdict.reason == REASON_ALLOWED ? &activity->recent.allowed
+                                                            : &activity->recent.others,
+                    event, outcome_of(&event->verdict));
 }
 
 void activity_connection_ended(struct activity *activity, const struct gate_event *event)
@@ -76,15 +90,15 @@ void activity_connection_ended(struct activity *activity, const struct gate_even
     counter_add(&activity->ends[event->end], 1);
     if (!event->was_opened) {
         count_decision(activity, event);
-        remember(activity, event,
-                 event->end == GATE_END_REFUSED ? outcome_of(&event->verdict)
-                                                : gate_end_word(event->end));
+        note_connection(&activity->recent.others, event,
+                        event->end == GATE_END_REFUSED ? outcome_of(&event->verdict)
+                                                       : gate_end_word(event->end));
         return;
     }
     if (event->verdict.rule_id != 0)
         rule_counters_closed(activity->rules, event->verdict.rule_id);
     if (event->end == GATE_END_REVOKED)
-        remember(activity, event, gate_end_word(event->end));
+        note_connection(&activity->recent.others, event, gate_end_word(event->end));
 }
 
 void activity_certificate_checked(struct activity *activity, const struct certificate_event *event)

@@ -8,6 +8,7 @@
 #include "sni-gate/gate_event.h"
 
 struct certificate_event;
+struct resolver_decision;
 struct resolver_event;
 
 /* Rules that one worker counts by themselves: 2.5 MiB, of which only what is used takes memory. */
@@ -19,7 +20,8 @@ struct activity {
     _Atomic uint64_t connections[REASON_COUNT];
     _Atomic uint64_t ends[GATE_END_COUNT]; /* of all that ended */
     struct histogram probe;                /* of servers' certificates */
-    struct decision_ring recent;
+    struct recent_decisions recent;
+    struct decision_quota allowed_queries, denied_queries; /* that are among them */
 };
 
 /* False when out of memory; release it all the same. */
@@ -27,7 +29,7 @@ bool activity_init(struct activity *activity);
 void activity_release(struct activity *activity);
 
 /* What the sinks of resolver, gate and checker are told of. */
-void activity_rule_decided(struct activity *activity, int64_t rule_id, int64_t now_s);
+void activity_rule_decided(struct activity *activity, const struct resolver_decision *decision);
 void activity_query_denied(struct activity *activity, const struct resolver_event *event);
 void activity_connection_opened(struct activity *activity, const struct gate_event *event);
 void activity_connection_ended(struct activity *activity, const struct gate_event *event);

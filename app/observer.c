@@ -16,6 +16,7 @@ struct asked {
     const struct ip_address *client;
     const struct host_name *name;
     uint16_t port;
+    int64_t now_s;
 };
 
 /* 443 where the gate has it, as such a target needs no port. */
@@ -115,13 +116,12 @@ static void add_denial(struct observer *observer, const struct asked *asked, enu
 {
     const struct client_groups *groups = policy_client_groups(asked->policy);
     struct client client = client_of(groups, asked->client);
-    int64_t now_s = clock_realtime_s();
     struct denial denial = { .group = client_home_group(&client),
                              .port = asked->port,
                              .reason = reason,
                              .count = 1,
-                             .first_seen_s = now_s,
-                             .last_seen_s = now_s,
+                             .first_seen_s = asked->now_s,
+                             .last_seen_s = asked->now_s,
                              .name = *asked->name };
     const char *group_name = client_groups_name(groups, denial.group);
     memcpy(denial.group_name, group_name, strlen(group_name) + 1);
@@ -144,7 +144,7 @@ void observer_query_denied(void *context, const struct resolver_event *event)
 {
     struct observer *observer = context;
     struct asked asked = { event->policy, &event->client.address, event->name,
-                           observer->lookup_port };
+                           observer->lookup_port, event->now_s };
     event_log_query_denied(&observer->log, event);
     activity_query_denied(&observer->activity, event);
     /* Who asks for other types does not want to connect, and no rule would give an answer. */
@@ -152,10 +152,10 @@ void observer_query_denied(void *context, const struct resolver_event *event)
         observe(observer, &asked, &event->verdict);
 }
 
-void observer_rule_decided(void *context, int64_t rule_id, int64_t now_s)
+void observer_rule_decided(void *context, const struct resolver_decision *decision)
 {
     struct observer *observer = context;
-    activity_rule_decided(&observer->activity, rule_id, now_s);
+    activity_rule_decided(&observer->activity, decision);
 }
 
 void observer_connection_opened(void *context, const struct gate_event *event)
@@ -167,7 +167,8 @@ void observer_connection_opened(void *context, const struct gate_event *event)
 void observer_connection_ended(void *context, const struct gate_event *event)
 {
     struct observer *observer = context;
-    struct asked asked = { event->policy, &event->client.address, event->name, event->port };
+    struct asked asked = { event->policy, &event->client.address, event->name, event->port,
+                           clock_realtime_s() };
     event_log_connection_ended(&observer->log, event);
     activity_connection_ended(&observer->activity, event);
     observe(observer, &asked, &event->verdict);

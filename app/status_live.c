@@ -1,5 +1,7 @@
 /* app/status_live.c - what the status page shows of live connections and recent decisions. */
 #include "app/status_live.h"
+#include "app/status_decisions.h"
+#include "app/status_words.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "policy/policy.h"
@@ -8,20 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 4 * HOST_NAME_WIRE_MAX + 8, CLIENT_BYTES = 64, SENTENCE_BYTES = 1024 };
-
 /* What one worker found. Its own while it is asked. */
 struct share {
     struct status_live *live;
     struct worker_look look;
     struct connection_list connections;
     uint64_t found; /* of its live connections, by the search */
-    struct decision_ring recent;
 };
 
 struct status_live {
     struct live_setup setup;
-    struct policy *policy; /* owns a reference: whose groups the clients are in */
+    struct policy *policy;           /* owns a reference: whose groups the clients are in */
+    struct recent_decisions *recent; /* owned: a place for each worker; NULL: not wanted */
     struct share share[];
 };
 
@@ -37,6 +37,8 @@ static connection_order_fn order_of(enum status_order order)
     case STATUS_ORDER_AGE:
     case STATUS_ORDER_ID:
     case STATUS_ORDER_HITS:
+    case STATUS_ORDER_NEWEST:
+    case STATUS_ORDER_UNUSED:
     case STATUS_ORDER_COUNT:
     case STATUS_ORDER_LAST:
     case STATUS_ORDER_FIRST:
@@ -58,7 +60,13 @@ struct status_live *status_live_new(const struct live_setup *setup)
         return NULL;
     live->setup = *setup;
     live->policy = policy_feed_latest(setup->feed);
-    return live;
+    if ((setup->request->query.parts & STATUS_DECISIONS) == 0)
+        return live;
+    live->recent = calloc(setup->worker_count, sizeof(*live->recent));
+    if (live->recent != NULL)
+        return live;
+    status_live_free(live);
+    return NULL;
 }
 
 void status_live_free(struct status_live *live)
@@ -66,48 +74,26 @@ void status_live_free(struct status_live *live)
     if (live == NULL)
         return;
     policy_unref(live->policy);
+    free(live->recent);
     free(live);
-}
-
-static void write_name(const struct host_name *name, uint16_t port, char ret_text[NAME_BYTES])
-{
-    struct text text = text_in(ret_text, NAME_BYTES);
-    host_name_add_to(name, &text);
-    if (port != 0 && port != RULE_DEFAULT_PORT)
-        text_add_format(&text, ":%u", port);
-}
-
-static void write_address(const struct ip_address *address, char ret_text[CLIENT_BYTES])
-{
-    struct text text = text_in(ret_text, CLIENT_BYTES);
-    ip_address_add_to(address, &text);
-}
-
-static const char *group_of(const struct status_live *live, const struct ip_address *address)
-{
-    const struct client_groups *groups = policy_client_groups(live->policy);
-    struct client client = client_of(groups, address);
-    return client_groups_name(groups, client_home_group(&client));
-}
-
-static bool contains(const char *text, const char *search)
-{
-    return strcasestr(text, search) != NULL;
 }
 
 /* On the worker. */
 
 static bool is_searched(const struct status_live *live, const struct gate_connection *connection)
 {
-    char name[NAME_BYTES] = "", client[CLIENT_BYTES];
-    const char *search = live->setup.request->query.connections.search;
-    if (search[0] == '\0')
+    const struct status_selection *selection = &live->setup.request->query.connections;
+    char name[STATUS_NAME_BYTES] = "", client[STATUS_CLIENT_BYTES];
+    if (selection->rule_id != 0 && connection->rule_id != selection->rule_id)
+        return false;
+    if (selection->search[0] == '\0')
         return true;
     if (connection->has_name)
-        write_name(&connection->name, connection->port, name);
-    write_address(&connection->client.address, client);
-    return contains(name, search) || contains(client, search) ||
-           contains(group_of(live, &connection->client.address), search);
+        status_write_name(&connection->name, connection->port, name);
+    status_write_address(&connection->client.address, client);
+    return status_contains(name, selection->search) || status_contains(client, selection->search) ||
+           status_contains(status_group_of(live->policy, &connection->client.address),
+                           selection->search);
 }
 
 static void take_connection(void *context, const struct gate_connection *connection)
@@ -130,15 +116,15 @@ bool status_live_ask(struct status_live *live, uint32_t worker)
     struct share *share = &live->share[worker];
     struct status_request *request = live->setup.request;
     bool wants_connections = (request->query.parts & STATUS_CONNECTIONS) != 0;
-    bool wants_decisions = (request->query.parts & STATUS_DECISIONS) != 0;
     share->live = live;
     share->connections.order = order_of(request->query.connections.order);
     share->connections.limit = limit_of(&request->query.connections);
-    share->look = (struct worker_look){ .ret_recent = wants_decisions ? &share->recent : NULL,
-                                        .connection = wants_connections ? take_connection : NULL,
-                                        .context = share,
-                                        .is_abandoned = &request->is_abandoned,
-                                        .done = on_looked };
+    share->look =
+        (struct worker_look){ .ret_recent = live->recent != NULL ? &live->recent[worker] : NULL,
+                              .connection = wants_connections ? take_connection : NULL,
+                              .context = share,
+                              .is_abandoned = &request->is_abandoned,
+                              .done = on_looked };
     return worker_look(live->setup.workers[worker], &share->look);
 }
 
@@ -165,17 +151,19 @@ static const char *verified_words(const struct gate_connection *connection)
 static void add_connection(const struct status_live *live, const struct gate_connection *connection,
                            struct status_connections *data)
 {
-    char name[NAME_BYTES] = "", client[CLIENT_BYTES], server[CLIENT_BYTES] = "";
+    char name[STATUS_NAME_BYTES] = "", client[STATUS_CLIENT_BYTES];
+    char server[STATUS_CLIENT_BYTES] = "";
     struct text text = text_in(server, sizeof(server));
+    const char *group = status_group_of(live->policy, &connection->client.address);
     int64_t age_ms = clock_monotonic_ms() - connection->started_ms;
     if (connection->has_name)
-        write_name(&connection->name, connection->port, name);
+        status_write_name(&connection->name, connection->port, name);
     if (connection->server.address.family != 0)
         endpoint_add_to(&connection->server, &text);
-    write_address(&connection->client.address, client);
+    status_write_address(&connection->client.address, client);
     data->row[data->count++] = (struct status_connection){
         .client = arena_copy(&data->arena, client),
-        .client_group = arena_copy(&data->arena, group_of(live, &connection->client.address)),
+        .client_group = arena_copy(&data->arena, group),
         .name = arena_copy(&data->arena, name),
         .server = arena_copy(&data->arena, server),
         .rule_id = connection->rule_id,
@@ -207,73 +195,13 @@ static void fill_connections(const struct status_live *live, struct status_conne
     free(all);
 }
 
-/* Decisions */
-
-/* The newest that no share before it has given; NULL: there is none. */
-static const struct recent_decision *next_decision(const struct status_live *live, size_t *taken)
-{
-    const struct recent_decision *newest = NULL;
-    uint32_t of = 0;
-    for (uint32_t i = 0; i < live->setup.worker_count; i++) {
-        const struct decision_ring *ring = &live->share[i].recent;
-        if (taken[i] == decision_ring_count(ring))
-            continue;
-        const struct recent_decision *next = decision_ring_at(ring, taken[i]);
-        if (newest == NULL || next->time_ms > newest->time_ms) {
-            newest = next;
-            of = i;
-        }
-    }
-    if (newest != NULL)
-        taken[of]++;
-    return newest;
-}
-
-static void add_decision(const struct status_live *live, const struct recent_decision *recent,
-                         struct status_decisions *data)
-{
-    char name[NAME_BYTES] = "", client[CLIENT_BYTES], sentence[SENTENCE_BYTES];
-    struct text text = text_in(sentence, sizeof(sentence));
-    const char *search = live->setup.request->query.decisions.search;
-    const char *group = group_of(live, &recent->client);
-    const char *reason = reason_word(recent->verdict.reason);
-    if (recent->has_name)
-        write_name(&recent->name, recent->port, name);
-    write_address(&recent->client, client);
-    if (!contains(name, search) && !contains(client, search) && !contains(group, search) &&
-        !contains(reason, search))
-        return;
-    verdict_add_sentence(&recent->verdict, recent->has_name ? &recent->name : NULL, recent->port,
-                         &text);
-    data->row[data->count++] = (struct status_decision){
-        .time_ms = recent->time_ms,
-        .kind = recent->is_connection ? "connection" : "query",
-        .outcome = recent->outcome,
-        .client = arena_copy(&data->arena, client),
-        .client_group = arena_copy(&data->arena, group),
-        .name = arena_copy(&data->arena, name),
-        .reason = reason,
-        .sentence = arena_copy(&data->arena, sentence),
-        .rule_id = recent->verdict.rule_id,
-    };
-}
-
-static void fill_decisions(const struct status_live *live, struct status_decisions *data)
-{
-    uint32_t limit = live->setup.request->query.decisions.limit;
-    size_t taken[OPTIONS_WORKERS_MAX] = { 0 };
-    const struct recent_decision *recent;
-    if (limit > STATUS_ROWS_MAX)
-        limit = STATUS_ROWS_MAX;
-    while (data->count < limit && (recent = next_decision(live, taken)) != NULL)
-        add_decision(live, recent, data);
-}
-
 void status_live_fill(const struct status_live *live)
 {
     struct status_request *request = live->setup.request;
+    const struct decisions_reading reading = { live->recent, live->setup.worker_count, live->policy,
+                                               &request->query.decisions };
     if ((request->query.parts & STATUS_CONNECTIONS) != 0)
         fill_connections(live, &request->data->connections);
     if ((request->query.parts & STATUS_DECISIONS) != 0)
-        fill_decisions(live, &request->data->decisions);
+        status_decisions_fill(&reading, &request->data->decisions);
 }

@@ -119,6 +119,7 @@ static void read_tables(void *context, struct database *database, const struct f
         .request = gatherer->request,
         .states = &gatherer->states,
         .uses = { parts->workers, parts->worker_count },
+        .board = parts->board,
         .options = parts->options,
         .feed = policy_thread_feed(parts->policy),
     };

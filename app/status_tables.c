@@ -92,6 +92,18 @@ static const char *write_sql(const struct denied_page_row *row, struct arena *ar
     return text.cut ? "" : arena_copy(arena, sql);
 }
 
+/* What the SQL does not say by itself. */
+static const char *caution_of(const char *reason)
+{
+    if (strcmp(reason, reason_word(REASON_DENY_RULE)) == 0)
+        return "A deny goes before an allow: delete or narrow it.";
+    if (strcmp(reason, reason_word(REASON_PARENT)) == 0)
+        return "Names below it are allowed, and it is not. If it serves all buckets of a store, "
+               "the "
+               "SQL allows them all.";
+    return "";
+}
+
 static void add_denied(void *context, const struct denied_page_row *row)
 {
     struct status_request *request = context;
@@ -104,7 +116,7 @@ static void add_denied(void *context, const struct denied_page_row *row)
         .target = arena_copy(arena, row->target),
         .client_group = arena_copy(arena, row->client_group),
         .reason = arena_copy(arena, row->reason),
-        .sentence = is_by_rule ? "A deny goes before an allow: delete or narrow it." : "",
+        .sentence = caution_of(row->reason),
         .count = row->count,
         .first_s = row->first_seen,
         .last_s = row->last_seen,
@@ -124,6 +136,8 @@ static enum denied_order order_of(enum status_order order)
     case STATUS_ORDER_LAST:
     case STATUS_ORDER_ID:
     case STATUS_ORDER_HITS:
+    case STATUS_ORDER_NEWEST:
+    case STATUS_ORDER_UNUSED:
     case STATUS_ORDER_AGE:
     case STATUS_ORDER_BYTES:
     case STATUS_ORDER_CLIENT:

@@ -6,6 +6,7 @@
 #include "db/policy_file.h"
 #include "status/status.h"
 
+struct certificate_board;
 struct policy_feed;
 
 /* How many rules are in which state, kept while nobody writes, and for a multiple of the time that
@@ -21,7 +22,8 @@ struct counted_states {
 struct tables_reading {
     struct status_request *request;
     struct counted_states *states;
-    struct rule_uses uses;         /* hits of rules */
+    struct rule_uses uses; /* hits of rules */
+    struct certificate_board *board;
     const struct options *options; /* of the process, and */
     struct policy_feed *feed;      /* its policy, for explanations */
 };

@@ -75,8 +75,8 @@ const struct rule_counters *worker_rules(const struct worker *worker);
 
 /* A look at what only a worker's own thread may read. The functions are called there. */
 struct worker_look {
-    struct worker *worker;            /* set by worker_look() */
-    struct decision_ring *ret_recent; /* to be copied to; NULL: not wanted */
+    struct worker *worker;               /* set by worker_look() */
+    struct recent_decisions *ret_recent; /* to be copied to; NULL: not wanted */
     /* For each live connection, some a turn of the loop; NULL: not wanted. */
     void (*connection)(void *context, const struct gate_connection *connection);
     void *context;

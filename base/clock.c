@@ -27,9 +27,11 @@ int64_t clock_realtime_ms(void)
     return read_ms(CLOCK_REALTIME);
 }
 
-int64_t clock_realtime_coarse_ms(void)
+int64_t clock_realtime_us(void)
 {
-    return read_ms(CLOCK_REALTIME_COARSE);
+    struct timespec now = { 0 };
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 int64_t clock_realtime_s(void)

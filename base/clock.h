@@ -12,8 +12,8 @@ int64_t clock_monotonic_ns(void);
 /* Milliseconds since the Unix epoch. */
 int64_t clock_realtime_ms(void);
 
-/* Milliseconds since the Unix epoch, from the kernel's coarse clock, as below. */
-int64_t clock_realtime_coarse_ms(void);
+/* Microseconds since the Unix epoch. */
+int64_t clock_realtime_us(void);
 
 /* Seconds since the Unix epoch, from the kernel's coarse clock: at most one tick late, and cheap
  * enough for every query. */

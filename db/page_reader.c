@@ -35,7 +35,7 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
 }
 
 /* A row too large to read is shown without its texts. */
-#define RULES_WHERE(condition)                                                                     \
+#define RULES_WHERE(condition, order)                                                              \
     "SELECT id, substr(target, 1, 2048), action, substr(clients, 1, 256),"                         \
     " substr(coalesce(comment, ''), 1, 1000), rule.expires_at, state, hostname, reason, verify,"   \
     " (SELECT count(*) FROM pin WHERE pin.rule_id = rule.id AND mode = 'enforce'"                  \
@@ -45,7 +45,7 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
     " FROM rule LEFT JOIN rule_status ON rule_status.rule_id = rule.id WHERE " condition           \
     " AND (?2 = '' OR coalesce(state, '') = ?2) AND (?3 = ''"                                      \
     " OR instr(lower(target || ' ' || clients || ' ' || coalesce(comment, '')), lower(?3)) > 0)"   \
-    " ORDER BY id LIMIT ?4"
+    " ORDER BY " order " LIMIT ?4"
 
 /* Parameter 1 is the condition's. */
 static int prepare_rules(sqlite3 *connection, const char *sql, const struct rule_page *page,
@@ -63,9 +63,12 @@ static int prepare_rules(sqlite3 *connection, const char *sql, const struct rule
 static int read_rules(sqlite3 *connection, const struct rule_page *page)
 {
     sqlite3_stmt *statement = NULL;
-    int code = prepare_rules(connection, RULES_WHERE("id > ?1"), page, &statement);
+    int64_t behind = page->after_id == 0 && page->is_newest_first ? INT64_MAX : page->after_id;
+    const char *sql =
+        page->is_newest_first ? RULES_WHERE("id < ?1", "id DESC") : RULES_WHERE("id > ?1", "id");
+    int code = prepare_rules(connection, sql, page, &statement);
     if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(statement, 1, page->after_id);
+        code = sqlite3_bind_int64(statement, 1, behind);
     if (code == SQLITE_OK)
         while ((code = sqlite3_step(statement)) == SQLITE_ROW)
             give_rule(page, statement);
@@ -79,7 +82,7 @@ static int read_rules_of(sqlite3 *connection, const struct rule_page *page,
     sqlite3_stmt *statement = NULL;
     uint32_t given = 0;
     size_t i;
-    int code = prepare_rules(connection, RULES_WHERE("id = ?1"), page, &statement);
+    int code = prepare_rules(connection, RULES_WHERE("id = ?1", "id"), page, &statement);
     for (i = 0; code == SQLITE_OK && i < ids->count && given < page->limit; i++) {
         sqlite3_reset(statement); /* what the last step said was handled then */
         sqlite3_bind_int64(statement, 1, ids->id[i]);

@@ -20,14 +20,16 @@ struct rule_page_row {
 struct rule_page {
     const char *search; /* that target, clients or comment contain, whatever the case; "": all */
     const char *state;  /* "": any */
-    int64_t after_id;   /* the page begins behind this id */
+    int64_t after_id;   /* the page begins behind this id; 0: at the beginning */
+    bool is_newest_first;
     uint32_t limit;
     int64_t now_s; /* Unix seconds */
     void (*row)(void *context, const struct rule_page_row *row);
     void *context;
 };
 
-/* Calls `row` for each, in the order of ids, and once more than `limit` where there are more. */
+/* Calls `row` for each, in the order of ids or against it, and once more than `limit` where there
+ * are more. */
 enum database_status page_reader_rules(struct database *database, const struct rule_page *page,
                                        struct fault *ret_fault);
 

@@ -149,10 +149,25 @@ static bool is_worth_telling(enum answer_kind kind, const struct asked *asked,
 static void tell(const struct resolver *resolver, const struct asked *asked,
                  const struct verdict *verdict, const struct policy *policy)
 {
-    struct resolver_event event = { asked->client, decided_name(asked), asked->query->type,
-                                    *verdict, policy };
+    struct resolver_event event = {
+        asked->client, decided_name(asked), asked->query->type, *verdict, policy, asked->now_s
+    };
     if (resolver->sink.query_denied != NULL)
         resolver->sink.query_denied(resolver->sink.context, &event);
+}
+
+static void tell_decision(const struct resolver *resolver, const struct asked *asked,
+                          const struct verdict *verdict, enum answer_kind kind)
+{
+    const struct resolver_decision decision = {
+        .client = &asked->client,
+        .name = decided_name(asked),
+        .verdict = verdict,
+        .now_s = asked->now_s,
+        .is_given = kind == ANSWER_ADDRESSES || kind == ANSWER_NO_DATA || kind == ANSWER_FORWARDED,
+    };
+    if (resolver->sink.rule_decided != NULL)
+        resolver->sink.rule_decided(resolver->sink.context, &decision);
 }
 
 /* Below a search domain only a rule for this very name tells it from what a search list made. A
@@ -214,14 +229,14 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, struc
     };
     if (decide(resolver, asked, policy, &terms))
         return RESOLVER_WAITS;
-    if (terms.verdict.rule_id != 0 && resolver->sink.rule_decided != NULL)
-        resolver->sink.rule_decided(resolver->sink.context, terms.verdict.rule_id, asked->now_s);
     size_t limit = answer_limit(asked);
     struct writer writer =
         writer_over(room.start, limit < writer_left(&room) ? limit : writer_left(&room));
     enum answer_kind kind = answer_compose(asked->query, asked->status, &terms, &writer);
     resolver_count(resolver, asked->is_tcp ? RESOLVER_QUERIES_TCP : RESOLVER_QUERIES_UDP, 1);
     resolver_count(resolver, counter_of_kind(kind, asked->status), 1);
+    if (terms.verdict.rule_id != 0)
+        tell_decision(resolver, asked, &terms.verdict, kind);
     if (is_worth_telling(kind, asked, &terms.verdict))
         tell(resolver, asked, &terms.verdict, policy);
     return writer.failed ? 0 : writer_size(&writer);

@@ -66,6 +66,16 @@ struct resolver_event {
     uint16_t type;
     struct verdict verdict;      /* a denial, or REASON_OBSERVED */
     const struct policy *policy; /* that decided: its groups tell whose client it was */
+    int64_t now_s;               /* as the request has it */
+};
+
+/* A query that a rule decided, either way; borrows its pointers for the call. */
+struct resolver_decision {
+    const struct endpoint *client;
+    const struct host_name *name;
+    const struct verdict *verdict;
+    int64_t now_s; /* as the request has it */
+    bool is_given; /* the answer says that there is such a name */
 };
 
 /* Who is told of denied queries, when they are answered:
@@ -76,9 +86,8 @@ struct resolver_event {
 struct resolver_sink {
     void *context;
     void (*query_denied)(void *context, const struct resolver_event *event); /* NULL: nobody */
-    /* A rule decided, either way; for each such query, so it must cost next to nothing. NULL:
-     * nobody is told. */
-    void (*rule_decided)(void *context, int64_t rule_id, int64_t now_s);
+    /* For each query that a rule decided, so it must cost next to nothing. NULL: nobody is told. */
+    void (*rule_decided)(void *context, const struct resolver_decision *decision);
 };
 
 /* How a resolver learns whether a name exists upstream, which only queries of observed clients

@@ -27,6 +27,7 @@ static struct check_question question_of(const struct session *session,
         .requirement = session->requirement,
         .class = opening->class,
         .client = session->arrival.client.address,
+        .rule_id = session->verdict.rule_id,
         .is_typed = opening->request.is_typed,
     };
 }

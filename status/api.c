@@ -1,5 +1,6 @@
 /* status/api.c - the page's tables, and the explanation, as JSON. */
 #include "status/api.h"
+#include "policy/decision_ring.h"
 #include "status/json_writer.h"
 
 /* `next`: what the argument `from` of the next page is; null: there is none. */
@@ -145,6 +146,10 @@ void api_decisions(const struct view *view, struct output *output)
     for (uint32_t i = 0; i < decisions->count; i++)
         add_decision(&decisions->row[i], &json);
     json_close_array(&json);
+    json_open_object(&json, "queries_noted_per_second");
+    json_add_number(&json, "allowed", DECISION_ALLOWED_PER_SECOND);
+    json_add_number(&json, "denied", DECISION_DENIED_PER_SECOND);
+    json_close_object(&json);
     json_close_object(&json);
     output_add(output, "\n");
 }

@@ -6,15 +6,30 @@
 #include <string.h>
 
 static const char *const order_words[] = {
-    [STATUS_ORDER_ID] = "id",     [STATUS_ORDER_HITS] = "hits",   [STATUS_ORDER_COUNT] = "count",
-    [STATUS_ORDER_LAST] = "last", [STATUS_ORDER_FIRST] = "first", [STATUS_ORDER_NAME] = "name",
-    [STATUS_ORDER_AGE] = "age",   [STATUS_ORDER_BYTES] = "bytes", [STATUS_ORDER_CLIENT] = "client",
+    [STATUS_ORDER_ID] = "id",         [STATUS_ORDER_HITS] = "hits",
+    [STATUS_ORDER_COUNT] = "count",   [STATUS_ORDER_LAST] = "last",
+    [STATUS_ORDER_FIRST] = "first",   [STATUS_ORDER_NAME] = "name",
+    [STATUS_ORDER_AGE] = "age",       [STATUS_ORDER_BYTES] = "bytes",
+    [STATUS_ORDER_CLIENT] = "client", [STATUS_ORDER_UNUSED] = "unused",
+    [STATUS_ORDER_NEWEST] = "newest",
 };
 enum { ORDER_COUNT = sizeof(order_words) / sizeof(order_words[0]) };
 
 const char *arguments_order_word(enum status_order order)
 {
     return order_words[order];
+}
+
+static const char *const outcome_words[] = {
+    [STATUS_OUTCOME_ANY] = "",
+    [STATUS_OUTCOME_ALLOWED] = "allowed",
+    [STATUS_OUTCOME_DENIED] = "denied",
+};
+enum { OUTCOME_COUNT = sizeof(outcome_words) / sizeof(outcome_words[0]) };
+
+const char *arguments_outcome_word(enum status_outcome outcome)
+{
+    return outcome_words[outcome];
 }
 
 /* 0 to 15; 16 for what is no hexadecimal digit. */
@@ -124,6 +139,30 @@ static const char *take_order(struct arguments *arguments, struct reader value)
     return "sort is no order that there is";
 }
 
+static const char *take_outcome(struct arguments *arguments, struct reader value)
+{
+    char word[32];
+    if (!decode(value, word, sizeof(word)))
+        return "outcome can't be read";
+    for (int outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
+        if (strcmp(outcome_words[outcome], word) != 0)
+            continue;
+        arguments->outcome = (enum status_outcome)outcome;
+        return NULL;
+    }
+    return "outcome is allowed or denied";
+}
+
+static const char *take_rule(struct arguments *arguments, struct reader value)
+{
+    char digits[32];
+    uint64_t rule_id;
+    if (!decode(value, digits, sizeof(digits)) || !read_number(digits, &rule_id))
+        return "rule is the id of one, a number";
+    arguments->rule_id = (int64_t)rule_id;
+    return NULL;
+}
+
 static const char *take_from(struct arguments *arguments, struct reader value)
 {
     char digits[32];
@@ -136,8 +175,9 @@ static const struct known {
     const char *name;
     const char *(*take)(struct arguments *arguments, struct reader value);
 } known[] = {
-    { "q", take_search },    { "target", take_target }, { "client", take_client },
-    { "state", take_state }, { "sort", take_order },    { "from", take_from },
+    { "q", take_search },        { "target", take_target }, { "client", take_client },
+    { "state", take_state },     { "sort", take_order },    { "from", take_from },
+    { "outcome", take_outcome }, { "rule", take_rule },
 };
 enum { KNOWN_COUNT = sizeof(known) / sizeof(known[0]) };
 

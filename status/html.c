@@ -6,6 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+bool html_is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
 void html_markup(struct output *output, const char *literal)
 {
     output_add(output, literal);

@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+/* Has the text something to show? NULL is "". */
+bool html_is_set(const char *text);
+
 /* A literal of the program, as it is. */
 void html_markup(struct output *output, const char *literal);
 

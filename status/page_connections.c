@@ -26,41 +26,14 @@ static const struct column columns[COLUMNS] = {
     { "Age", "number", true, STATUS_ORDER_AGE },
 };
 
-static bool is_set(const char *text)
-{
-    return text != NULL && text[0] != '\0';
-}
-
-static void add_client(const struct table *table, const struct status_connection *connection,
-                       struct output *output)
-{
-    table_cell_open(table, COLUMN_CLIENT, output);
-    html_element(output, "code", NULL, connection->client);
-    if (is_set(connection->client_group))
-        html_element(output, "small", NULL, connection->client_group);
-    table_cell_close(COLUMN_CLIENT, output);
-}
-
 static void add_row(const struct table *table, const struct status_connection *connection,
                     const struct view *view, struct output *output)
 {
     table_row_open(output);
-    table_cell_open(table, COLUMN_NAME, output);
-    html_element(output, "code", NULL, connection->name);
-    table_cell_close(COLUMN_NAME, output);
-    add_client(table, connection, output);
-    table_cell_open(table, COLUMN_SERVER, output);
-    if (is_set(connection->server))
-        html_element(output, "code", NULL, connection->server);
-    else
-        table_dash(output);
-    table_cell_close(COLUMN_SERVER, output);
-    table_cell_open(table, COLUMN_RULE, output);
-    if (connection->rule_id != 0)
-        output_add_format(output, "%lld", (long long)connection->rule_id);
-    else
-        table_dash(output);
-    table_cell_close(COLUMN_RULE, output);
+    table_cell_code(table, COLUMN_NAME, connection->name, output);
+    table_cell_client(table, COLUMN_CLIENT, connection->client, connection->client_group, output);
+    table_cell_code(table, COLUMN_SERVER, connection->server, output);
+    table_cell_rule(table, COLUMN_RULE, connection->rule_id, output);
     table_cell(table, COLUMN_VERIFIED, connection->verified, output);
     table_cell_bytes(table, COLUMN_UP, connection->bytes_up, output);
     table_cell_bytes(table, COLUMN_DOWN, connection->bytes_down, output);

@@ -3,6 +3,8 @@
 #include "status/page.h"
 #include "status/table.h"
 
+#include <string.h>
+
 enum {
     COLUMN_TARGET,
     COLUMN_GROUP,
@@ -21,17 +23,29 @@ static const struct column columns[COLUMNS] = {
     { "SQL that would allow it", "sql", false, 0 },
 };
 
-static bool is_set(const char *text)
+/* To who asked for it lately, as far as that is kept: the search finds parts of names too, and
+ * queries have no port. */
+static void add_decisions_link(const struct status_denied *denied, struct output *output)
 {
-    return text != NULL && text[0] != '\0';
+    char name[STATUS_SEARCH_BYTES] = "";
+    size_t size = strcspn(denied->target, ":");
+    memcpy(name, denied->target, size < sizeof(name) ? size : sizeof(name) - 1);
+    html_markup(output, " <a class=\"more\" href=\"/decisions?outcome=denied&amp;q=");
+    html_argument(output, name);
+    html_markup(output, "\">Who asked<span class=\"unseen\"> for ");
+    html_text(output, denied->target);
+    html_markup(output, "</span></a>");
 }
 
 static void add_reason(const struct table *table, const struct status_denied *denied,
                        struct output *output)
 {
     table_cell_open(table, COLUMN_REASON, output);
+    html_markup(output, "<div class=\"why\">");
     html_element(output, "span", "word", denied->reason);
-    if (is_set(denied->sentence))
+    add_decisions_link(denied, output);
+    html_markup(output, "</div>");
+    if (html_is_set(denied->sentence))
         html_element(output, "small", NULL, denied->sentence);
     table_cell_close(COLUMN_REASON, output);
 }
@@ -41,7 +55,7 @@ static void add_sql(const struct table *table, const struct status_denied *denie
                     struct output *output)
 {
     table_cell_open(table, COLUMN_SQL, output);
-    if (is_set(denied->sql)) {
+    if (html_is_set(denied->sql)) {
         html_markup(output, "<div class=\"offer\">");
         html_element(output, "code", NULL, denied->sql);
         html_markup(output, "<button type=\"button\" class=\"copy\"");

@@ -19,7 +19,7 @@ void page_overview(const struct view *view, struct output *output)
         { { "explain", "Explain", "/explain", false }, part_explain_form },
         { { "traffic", "Traffic of the last hour", NULL, true }, part_traffic },
         { { "denied", "Denied names, latest first", "/denied", true }, part_denied },
-        { { "rules", "Rules", "/rules", true }, part_rules },
+        { { "rules", "Rules, latest first", "/rules", true }, part_rules },
         { { "connections", "Live connections", "/connections", true }, part_connections },
         { { "decisions", "Recent decisions", "/decisions", true }, part_decisions },
     };

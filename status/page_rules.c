@@ -16,7 +16,7 @@ enum {
 };
 
 static const struct column columns[COLUMNS] = {
-    { "Target", "name ruled", true, STATUS_ORDER_ID },
+    { "Target", "name ruled", false, 0 },
     { "Became", "sentence", false, 0 },
     { "Clients", NULL, false, 0 },
     { "How strong", "sentence", false, 0 },
@@ -25,11 +25,6 @@ static const struct column columns[COLUMNS] = {
     { "Live", "number", false, 0 },
     { "Certificate", "number", false, 0 },
 };
-
-static bool is_set(const char *text)
-{
-    return text != NULL && text[0] != '\0';
-}
 
 static const char *class_of(const struct status_rule *rule)
 {
@@ -56,10 +51,10 @@ static void add_target(const struct table *table, const struct status_rule *rule
 {
     table_cell_open(table, COLUMN_TARGET, output);
     output_add_format(output, "<span class=\"id\">%lld</span> ", (long long)rule->id);
-    if (is_set(rule->action) && rule->action[0] == 'd')
+    if (html_is_set(rule->action) && rule->action[0] == 'd')
         html_markup(output, "<span class=\"kind bad\">deny</span> ");
     html_element(output, "code", NULL, rule->target);
-    if (is_set(rule->comment))
+    if (html_is_set(rule->comment))
         html_element(output, "small", NULL, rule->comment);
     table_cell_close(COLUMN_TARGET, output);
 }
@@ -70,12 +65,12 @@ static void add_state(const struct table *table, const struct status_rule *rule,
 {
     const char *word = status_state_word(rule->state);
     table_cell_open(table, COLUMN_STATE, output);
-    html_element(output, "span", class_of(rule), is_set(word) ? word : "not judged yet");
-    if (is_set(rule->hostname)) {
+    html_element(output, "span", class_of(rule), html_is_set(word) ? word : "not judged yet");
+    if (html_is_set(rule->hostname)) {
         html_markup(output, " ");
         html_element(output, "code", NULL, rule->hostname);
     }
-    if (is_set(rule->reason))
+    if (html_is_set(rule->reason))
         html_element(output, "small", NULL, rule->reason);
     table_cell_close(COLUMN_STATE, output);
 }
@@ -84,7 +79,7 @@ static void add_strength(const struct table *table, const struct status_rule *ru
                          struct output *output)
 {
     table_cell_open(table, COLUMN_STRENGTH, output);
-    if (is_set(rule->strength))
+    if (html_is_set(rule->strength))
         html_text(output, rule->strength);
     else
         table_dash(output);
@@ -100,10 +95,22 @@ static void add_certificate(const struct table *table, const struct status_rule 
     else if (rule->certificate_days < 0)
         html_markup(output, "<span class=\"state bad\">expired</span>");
     else
-        output_add_format(output, "<span%s>%d d</span>",
+        output_add_format(output, "<span%s>%d d left</span>",
                           rule->certificate_days < 14 ? " class=\"state odd\"" : "",
                           rule->certificate_days);
     table_cell_close(COLUMN_CERTIFICATE, output);
+}
+
+/* "48,211", leading to where they are to be seen. */
+static void add_linked_count(const struct table *table, uint32_t column, uint64_t count,
+                             const char *path, int64_t rule_id, struct output *output)
+{
+    table_cell_open(table, column, output);
+    if (count > 0)
+        output_add_format(output, "<a href=\"%s?rule=%lld\">", path, (long long)rule_id);
+    html_count(output, count);
+    html_markup(output, count > 0 ? "</a>" : "");
+    table_cell_close(column, output);
 }
 
 static void add_row(const struct table *table, const struct status_rule *rule,
@@ -114,9 +121,9 @@ static void add_row(const struct table *table, const struct status_rule *rule,
     add_state(table, rule, output);
     table_cell(table, COLUMN_CLIENTS, rule->clients, output);
     add_strength(table, rule, output);
-    table_cell_count(table, COLUMN_HITS, rule->hits, output);
+    add_linked_count(table, COLUMN_HITS, rule->hits, "/decisions", rule->id, output);
     table_cell_ago(table, COLUMN_USED, rule->last_used_s, view, output);
-    table_cell_count(table, COLUMN_LIVE, rule->live_connections, output);
+    add_linked_count(table, COLUMN_LIVE, rule->live_connections, "/connections", rule->id, output);
     add_certificate(table, rule, output);
     table_row_close(output);
 }
@@ -140,6 +147,45 @@ static void add_table(const struct view *view, const struct status_selection *se
     table_close(output);
 }
 
+static void add_choices(const struct view *view, struct output *output)
+{
+    static const struct {
+        const char *label;
+        enum status_order order;
+    } choices[] = {
+        { "Latest first", STATUS_ORDER_NEWEST },
+        { "Oldest first", STATUS_ORDER_ID },
+        { "Most used", STATUS_ORDER_HITS },
+        { "Unused", STATUS_ORDER_UNUSED },
+    };
+    struct view sorted = *view;
+    struct arguments now = *view->arguments, other = *view->arguments;
+    now.has_order = other.has_order = true;
+    now.order = view->query->rules.order;
+    other.from = 0;
+    sorted.arguments = &now;
+    table_choices_open("Which rules", output);
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        other.order = choices[i].order;
+        table_choice(&sorted, choices[i].label, &other, output);
+    }
+    table_choices_close(output);
+}
+
+/* What the choice can't say in a word. */
+static void add_meaning(const struct view *view, struct output *output)
+{
+    const struct status_health *health = &view->data->health;
+    enum status_order order = view->query->rules.order;
+    if ((order != STATUS_ORDER_UNUSED && order != STATUS_ORDER_HITS) || health->missing != NULL)
+        return;
+    html_markup(output, order == STATUS_ORDER_UNUSED
+                            ? "<p class=\"found\">Decided nothing since Pinhole started, "
+                            : "<p class=\"found\">Counted since Pinhole started, ");
+    html_ago(output, health->started_s, view->now_s);
+    html_markup(output, ".</p>\n");
+}
+
 void part_rules(const struct view *view, struct output *output)
 {
     add_table(view, NULL, output);
@@ -150,7 +196,9 @@ void page_rules(const struct view *view, struct output *output)
     const struct status_rules *rules = &view->data->rules;
     page_open(view, "Rules", output);
     table_search(view, "Target, group or comment", output);
+    add_choices(view, output);
     html_markup(output, "<div id=\"rules\" data-live>\n");
+    add_meaning(view, output);
     if (rules->has_total && rules->missing == NULL) {
         html_markup(output, "<p class=\"found\">");
         html_count(output, rules->total);

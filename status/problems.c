@@ -14,11 +14,6 @@ static void close_item(struct problems *problems)
     html_markup(&problems->items, "</li>\n");
 }
 
-static bool is_set(const char *text)
-{
-    return text != NULL && text[0] != '\0';
-}
-
 /* "What: the fault, for 3 min. What follows." */
 static void add_fault(struct problems *problems, const char *what, const char *fault,
                       const char *follows)
@@ -71,11 +66,11 @@ static void add_servers(struct problems *problems, const struct status_health *h
         html_markup(&problems->items, "<strong>DNS server ");
         html_text(&problems->items, server->address);
         html_markup(&problems->items, " does not answer</strong>");
-        if (is_set(server->zone)) {
+        if (html_is_set(server->zone)) {
             html_markup(&problems->items, " for the zone ");
             html_text(&problems->items, server->zone);
         }
-        html_markup(&problems->items, is_set(server->fault) ? ": " : "");
+        html_markup(&problems->items, html_is_set(server->fault) ? ": " : "");
         html_text(&problems->items, server->fault);
         close_item(problems);
     }
@@ -83,10 +78,10 @@ static void add_servers(struct problems *problems, const struct status_health *h
 
 static void add_database(struct problems *problems, const struct status_health *health)
 {
-    if (is_set(health->database_fault))
+    if (html_is_set(health->database_fault))
         add_fault(problems, "The policy file has trouble", health->database_fault,
                   "Enforcement goes on by the last good policy.");
-    if (health->is_database_writable || is_set(health->database_fault))
+    if (health->is_database_writable || html_is_set(health->database_fault))
         return;
     open_item(problems, false);
     html_markup(&problems->items, "<strong>The policy file can't be written</strong>: what is "
@@ -126,7 +121,7 @@ void problems_collect(const struct view *view, struct problems *ret_problems)
     if (!health->is_ready)
         add_fault(ret_problems, "Not ready", health->not_ready,
                   "New clients should go elsewhere; those that are here are served.");
-    if (is_set(health->load_fault))
+    if (html_is_set(health->load_fault))
         add_fault(ret_problems, "The last edit could not be loaded", health->load_fault,
                   "The last good policy stays in force.");
     add_rules(ret_problems, health);

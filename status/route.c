@@ -49,7 +49,10 @@ static const struct {
     uint32_t limit;
 } tables[] = {
     [TABLE_NONE] = { { STATUS_ORDER_ID }, 1, OVERVIEW_ROWS },
-    [TABLE_RULES] = { { STATUS_ORDER_ID, STATUS_ORDER_HITS }, 2, STATUS_ROWS_MAX },
+    [TABLE_RULES] = { { STATUS_ORDER_ID, STATUS_ORDER_NEWEST, STATUS_ORDER_HITS,
+                        STATUS_ORDER_UNUSED },
+                      4,
+                      STATUS_ROWS_MAX },
     [TABLE_DENIED] = { { STATUS_ORDER_LAST, STATUS_ORDER_COUNT, STATUS_ORDER_FIRST,
                          STATUS_ORDER_NAME },
                        4,
@@ -94,6 +97,8 @@ static const char *select_rows(const struct route *route, const struct arguments
         selection->order = tables[table].orders[0];
         selection->limit = table == route->table ? tables[table].limit : OVERVIEW_ROWS;
     }
+    if (route->table == TABLE_NONE)
+        query->rules.order = STATUS_ORDER_NEWEST; /* whoever has edited looks for that */
     struct status_selection *selection = selection_of(route->table, query);
     if (selection == NULL)
         return NULL;
@@ -103,7 +108,13 @@ static const char *select_rows(const struct route *route, const struct arguments
         selection->order = arguments->order;
     if (arguments->state != STATUS_STATE_ANY && route->table != TABLE_RULES)
         return "rules alone have a state";
+    if (arguments->outcome != STATUS_OUTCOME_ANY && route->table != TABLE_DECISIONS)
+        return "decisions alone have an outcome";
+    if (arguments->rule_id != 0 && route->table == TABLE_DENIED)
+        return "denied names have no rule";
     selection->state = arguments->state;
+    selection->outcome = arguments->outcome;
+    selection->rule_id = arguments->rule_id;
     selection->from = arguments->from;
     memcpy(selection->search, arguments->search, sizeof(selection->search));
     return NULL;

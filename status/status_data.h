@@ -133,7 +133,7 @@ struct status_rule {
     int64_t last_used_s;
     uint64_t live_connections;
     bool has_certificate;     /* one was seen at a checked name of this rule */
-    int32_t certificate_days; /* until the first of them expires; negative: it has */
+    int32_t certificate_days; /* until the soonest end of those; negative: it has */
     int64_t expires_s;        /* rule.expires_at */
 };
 

@@ -7,6 +7,7 @@ static bool is_same_selection(const struct status_selection *left,
                               const struct status_selection *right)
 {
     return left->order == right->order && left->state == right->state &&
+           left->outcome == right->outcome && left->rule_id == right->rule_id &&
            left->from == right->from && left->limit == right->limit &&
            strcmp(left->search, right->search) == 0;
 }

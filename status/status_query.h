@@ -22,6 +22,8 @@ enum status_part {
 enum status_order {
     STATUS_ORDER_ID = 0, /* rules: the database's own order, rising */
     STATUS_ORDER_HITS,   /* rules, falling; those without hits are left out */
+    STATUS_ORDER_NEWEST, /* rules: the same, falling */
+    STATUS_ORDER_UNUSED, /* rules without hits, in the database's own order */
     STATUS_ORDER_COUNT,  /* denied names, falling */
     STATUS_ORDER_LAST,   /* denied names, newest first */
     STATUS_ORDER_FIRST,  /* denied names, newest first */
@@ -31,11 +33,16 @@ enum status_order {
     STATUS_ORDER_CLIENT  /* connections; as text */
 };
 
+/* Which decisions: those that allowed, or all the others. */
+enum status_outcome { STATUS_OUTCOME_ANY = 0, STATUS_OUTCOME_ALLOWED, STATUS_OUTCOME_DENIED };
+
 /* A page of a table. */
 struct status_selection {
     enum status_order order;
-    enum status_state state; /* rules: only those; STATUS_STATE_ANY: all */
-    uint32_t limit;          /* rows at most: 1 to STATUS_ROWS_MAX, or to STATUS_CONNECTIONS_MAX */
+    enum status_state state;     /* rules: only those; STATUS_STATE_ANY: all */
+    enum status_outcome outcome; /* decisions: only those */
+    int64_t rule_id;             /* rules, connections, decisions: of that rule alone; 0: of all */
+    uint32_t limit; /* rows at most: 1 to STATUS_ROWS_MAX, or to STATUS_CONNECTIONS_MAX */
     uint64_t from; /* 0: the first page; else what `next` of the page before said. It means what the
                       source likes: a rule id to go on behind, or a number of rows to skip */
     char search[STATUS_SEARCH_BYTES]; /* UTF-8 that a target, name, group, client or comment has to

@@ -40,8 +40,24 @@ void table_cell_bytes(const struct table *table, uint32_t column, uint64_t bytes
 void table_cell_ago(const struct table *table, uint32_t column, int64_t time_s,
                     const struct view *view, struct output *output);
 
+/* Text as code; a dash for "". */
+void table_cell_code(const struct table *table, uint32_t column, const char *text,
+                     struct output *output);
+/* A link to the rule; a dash for 0. */
+void table_cell_rule(const struct table *table, uint32_t column, int64_t rule_id,
+                     struct output *output);
+/* An address, and below it the group. */
+void table_cell_client(const struct table *table, uint32_t column, const char *client,
+                       const char *group, struct output *output);
+
 /* A form that searches the page's table; what is chosen otherwise stays. */
 void table_search(const struct view *view, const char *label, struct output *output);
+/* Links to the same page with other arguments, one for each choice there is; the one that is shown
+ * is marked. */
+void table_choices_open(const char *label, struct output *output);
+void table_choice(const struct view *view, const char *label, const struct arguments *arguments,
+                  struct output *output);
+void table_choices_close(struct output *output);
 /* Links to the first page and to the next one, where they are others. `next` 0: there is none. */
 void table_pager(const struct view *view, uint64_t next, struct output *output);
 

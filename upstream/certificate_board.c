@@ -16,6 +16,7 @@ struct board_entry {
     struct certificate_verdict verdict;
     bool was_used;         /* since the verdict was made */
     uint64_t used_version; /* of the policy, when it was last asked for */
+    int64_t rule_id;       /* for which it was, then */
     bool is_probed;        /* and then, the next three: */
     bool is_renewal;
     struct ip_address client; /* that a cold probe is made for */
@@ -165,6 +166,7 @@ static struct board_entry *add_entry(struct certificate_board *board, struct boa
                                            .requirement = requirement_ref(question->requirement),
                                            .class = question->class,
                                            .is_typed = question->is_typed };
+    entry->rule_id = question->rule_id;
     TAILQ_INIT(&entry->waits);
     LIST_INSERT_HEAD(bucket, entry, bucket);
     TAILQ_INSERT_HEAD(&board->by_use, entry, use);
@@ -358,6 +360,7 @@ static struct board_answer ask_locked(struct certificate_board *board,
     bool is_probed = entry != NULL && entry->is_probed;
     if (entry != NULL) {
         entry->used_version = asker->now.policy_version;
+        entry->rule_id = question->rule_id;
         TAILQ_REMOVE(&board->by_use, entry, use);
         TAILQ_INSERT_HEAD(&board->by_use, entry, use);
         if (certificate_verdict_holds(&entry->verdict, &asker->now))
@@ -469,6 +472,36 @@ uint32_t certificate_board_upkeep(struct certificate_board *board, const struct 
         }
     }
     unlock_board(board);
+    return count;
+}
+
+static bool has_end(const struct board_entry *entry)
+{
+    return entry->rule_id != 0 && certificate_verdict_is_good(&entry->verdict) &&
+           entry->verdict.not_after_s != INT64_MAX;
+}
+
+/* Returns how many there are now. */
+static size_t add_ends(const struct board_bucket *bucket, struct certificate_end *ends,
+                       size_t count, size_t capacity)
+{
+    const struct board_entry *entry;
+    LIST_FOREACH(entry, bucket, bucket)
+    if (count < capacity && has_end(entry))
+        ends[count++] = (struct certificate_end){ entry->rule_id, entry->verdict.not_after_s };
+    return count;
+}
+
+size_t certificate_board_ends(struct certificate_board *board, struct certificate_end *ret_ends,
+                              size_t capacity)
+{
+    size_t count = 0;
+    for (uint32_t from = 0; from < BUCKETS; from += BUCKETS_A_TURN) {
+        lock_board(board);
+        for (uint32_t i = from; i < from + BUCKETS_A_TURN; i++)
+            count = add_ends(&board->buckets[i], ret_ends, count, capacity);
+        unlock_board(board);
+    }
     return count;
 }
 

@@ -34,7 +34,8 @@ struct check_question {
     struct requirement *requirement; /* NULL: the default; never one of VERIFY_NONE */
     struct hello_class class;
     struct ip_address client;
-    bool is_typed; /* the address stands in the rule (upstream/address_rule.h) */
+    int64_t rule_id; /* that allowed the name; 0: none is known. Plays no part in the answer */
+    bool is_typed;   /* the address stands in the rule (upstream/address_rule.h) */
 };
 
 /* How many cold probes may be under way, 0: any number. More are REASON_PROBE_LIMIT. */
@@ -124,6 +125,16 @@ void certificate_board_forget(struct certificate_board *board, struct board_wait
  * good verdicts that were used under the policy of this moment. Returns their number. */
 uint32_t certificate_board_upkeep(struct certificate_board *board, const struct check_moment *now,
                                   uint32_t most, struct board_entry **ret_probes);
+
+/* What a rule's server showed, as far as it is known now. */
+struct certificate_end {
+    int64_t rule_id; /* of several that ask for the same, the last one */
+    int64_t not_after_s;
+};
+/* Of every good verdict where dates count, `capacity` at most, in no order; returns their number.
+ * Nobody waits for the whole of it: the lock is let go of in between. */
+size_t certificate_board_ends(struct certificate_board *board, struct certificate_end *ret_ends,
+                              size_t capacity);
 
 /* Verdicts kept, and probes under way. */
 uint32_t certificate_board_size(struct certificate_board *board);

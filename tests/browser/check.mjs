@@ -16,7 +16,8 @@ const axePath = require.resolve("axe-core/axe.min.js");
 
 const MISSING = "/nothing/at/all";
 const PAGES = ["/", "/rules", "/denied", "/connections", "/decisions", "/explain",
-  "/explain?target=%3Cb%3Ex.example&client=10.0.0.1", "/rules?q=%22%3E%3Cscript%3E&state=refused&sort=hits", MISSING];
+  "/explain?target=%3Cb%3Ex.example&client=10.0.0.1", "/rules?q=%22%3E%3Cscript%3E&state=refused&sort=hits",
+  "/decisions?q=%22%3E%3Cscript%3E&outcome=denied&rule=1", MISSING];
 const LOOKS = [
   { name: "light, wide", colorScheme: "light", viewport: { width: 1280, height: 900 } },
   { name: "dark, wide", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
@@ -165,6 +166,27 @@ check("sorts, searches and pages by links and forms", async ({ tab, server }) =>
   await tab.waitForURL(/\/rules\?q=x&from=9$/);
   await tab.getByRole("link", { name: "First page" }).click();
   await tab.waitForURL(/\/rules\?q=x$/);
+});
+
+check("chooses by links, and leads from a rule to what it did", async ({ tab, server }) => {
+  await tab.goto(server.origin + "/decisions?q=a+b");
+  await tab.getByRole("link", { name: "Not allowed" }).click();
+  await tab.waitForURL(/\/decisions\?q=a%20b&outcome=denied$/);
+  assert.equal(await tab.locator(".choices [aria-current]").innerText(), "Not allowed");
+  assert.ok((await tab.locator("main").innerText()).includes("Queries are a sample"));
+  await tab.getByRole("link", { name: "Explain pypi.org for 10.20.1.17" }).click();
+  await tab.waitForURL(/\/explain\?target=pypi.org&client=10.20.1.17$/);
+  await tab.goto(server.origin + "/rules");
+  await tab.getByRole("link", { name: "Unused" }).click();
+  await tab.waitForURL(/\/rules\?sort=unused$/);
+  assert.equal(await tab.locator(".choices [aria-current]").innerText(), "Unused");
+  await tab.getByRole("link", { name: "12", exact: true }).first().click();
+  await tab.waitForURL(/\/(connections|decisions)\?rule=\d+$/);
+  await tab.getByRole("link", { name: "1", exact: true }).first().click();
+  await tab.waitForURL(/\/rules\?rule=1$/);
+  await tab.goto(server.origin + "/denied");
+  await tab.getByRole("link", { name: "Who asked for telemetry.vendor.example:8443" }).click();
+  await tab.waitForURL(/\/decisions\?outcome=denied&q=telemetry.vendor.example$/);
 });
 
 check("says so when Pinhole no longer answers", async ({ tab, server }) => {

@@ -16,6 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* As long as names get. */
+#define LABEL     "a-label-of-sixty-three-characters-with-nowhere-to-break-it-xxxxxx"
+#define LONG_NAME LABEL "." LABEL "." LABEL ".example"
+
 struct stage {
     uv_loop_t loop;
     uv_poll_t orders;
@@ -92,7 +96,16 @@ static void fill_traffic(struct stage *stage, struct status_traffic *traffic, in
     traffic->open_connections = 37;
 }
 
-static void fill_rules(struct status_rules *rules, int64_t now_s)
+static void reverse_rules(struct status_rules *rules)
+{
+    for (uint32_t i = 0; i < rules->count / 2; i++) {
+        struct status_rule swapped = rules->row[i];
+        rules->row[i] = rules->row[rules->count - 1 - i];
+        rules->row[rules->count - 1 - i] = swapped;
+    }
+}
+
+static void fill_rules(struct status_rules *rules, enum status_order order, int64_t now_s)
 {
     const struct status_rule rows[] = {
         { 1, "api.example.com", "allow", "any", "payments", STATUS_STATE_ACTIVE, "api.example.com",
@@ -114,6 +127,8 @@ static void fill_rules(struct status_rules *rules, int64_t now_s)
     };
     rules->count = sizeof(rows) / sizeof(rows[0]);
     memcpy(rules->row, rows, sizeof(rows));
+    if (order == STATUS_ORDER_NEWEST)
+        reverse_rules(rules);
     rules->has_total = true;
     rules->total = 1428;
     rules->next = 9;
@@ -139,6 +154,7 @@ static void fill_denied(struct stage *stage, struct status_denied_names *denied,
           now_s - 495, "" },
         { "telemetry.vendor.example:8443", "any", "other_port", "A rule allows it on another port.",
           40, now_s - 200000, now_s - 3000, "" },
+        { LONG_NAME, "any", "no_rule", "", 1, now_s - 190000, now_s - 3900, "" },
     };
     const struct status_denied fresh = { stage->denied, "any", "no_rule", "No rule allows it.", 1,
                                          now_s,         now_s, "" };
@@ -169,10 +185,15 @@ static void fill_decisions(struct status_decisions *decisions, int64_t now_s)
     const struct status_decision rows[] = {
         { now_s * 1000, "query", "denied", "10.20.1.17", "build", "pypi.org", "no_rule",
           "pypi.org is denied: no rule allows it.", 0 },
-        { now_s * 1000 - 1500, "connection", "closed", "10.20.1.40", "any", "api.example.com",
+        { now_s * 1000 - 900, "query", "allowed", "10.20.1.17", "build",
+          "my-bucket.storage.googleapis.com", "allowed",
+          "my-bucket.storage.googleapis.com is allowed by rule 2.", 2 },
+        { now_s * 1000 - 1500, "connection", "allowed", "10.20.1.40", "any", "api.example.com",
           "allowed", "api.example.com is allowed by rule 1.", 1 },
         { now_s * 1000 - 9000, "connection", "refused", "10.20.1.99", "any", "<img src=x>.example",
           "bad_server_name", "The server name holds bytes that no host name has.", 0 },
+        { now_s * 1000 - 30000, "query", "denied", "2001:db8:1111:2222:3333:4444:5555:6666", "any",
+          LONG_NAME, "no_rule", LONG_NAME " is denied: no rule allows it.", 0 },
         { now_s * 1000 - 61000, "query", "observed", "10.30.0.4", "lab", "new.example.com",
           "observed", "new.example.com passes only because the group lab is observed.", 0 },
     };
@@ -218,7 +239,7 @@ static void gather(void *context, struct status_request *request)
     if (request->query.target[0] != '\0')
         fill_explanation(&request->query, &data->explanation);
     if (!stage->is_idle) {
-        fill_rules(&data->rules, now_s);
+        fill_rules(&data->rules, request->query.rules.order, now_s);
         fill_denied(stage, &data->denied, now_s);
         fill_connections(&data->connections, now_s);
         fill_decisions(&data->decisions, now_s);

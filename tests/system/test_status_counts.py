@@ -2,11 +2,12 @@
 import contextlib
 import os
 import socket
+import time
 
 import pytest
 
 from support.authorities import Authorities
-from support.dns_client import ask
+from support.dns_client import ask, ask_all, question
 from support.page import fetch, fetch_json, read_metrics
 from support.policy import insert, quote
 from support.process import PINHOLE, Deadline, eventually, run
@@ -173,16 +174,98 @@ def test_recent_decisions(start):
         with contextlib.suppress(OSError):
             while connection.recv(100):
                 pass
-        found = eventually(lambda: len(rows := fetch_json(pinhole, "/api/v1/decisions")["decisions"]) == 4 and rows, 10,
+        found = eventually(lambda: len(rows := fetch_json(pinhole, "/api/v1/decisions")["decisions"]) == 5 and rows, 10,
                            "the revocation")
     told = [(row["kind"], row["outcome"], row["name"].partition(":")[0], row["reason"], row["rule"]) for row in found]
     assert told == [("connection", "revoked", NAME, "revoked", 1), ("connection", "allowed", NAME, "allowed", 1),
                     ("connection", "denied", "second.example.org", "no_rule", None),
-                    ("query", "denied", "first.example.org", "no_rule", None)]
+                    ("query", "denied", "first.example.org", "no_rule", None),
+                    ("query", "allowed", NAME, "allowed", 1)]
     assert found[3]["sentence"] == "first.example.org is denied: no rule allows it."
     times = [row["time_ms"] for row in found]
     assert times == sorted(times, reverse=True)
-    assert len(fetch_json(pinhole, "/api/v1/decisions?q=SECOND")["decisions"]) == 1
+
+    def names(query):
+        return [row["name"].partition(":")[0] for row in fetch_json(pinhole, "/api/v1/decisions?" + query)["decisions"]]
+
+    assert names("q=SECOND") == ["second.example.org"]
+    assert names("outcome=allowed") == [NAME, NAME]
+    assert names("outcome=denied") == [NAME, "second.example.org", "first.example.org"]
+    assert names("rule=1") == [NAME, NAME, NAME]
+    assert names("rule=1&outcome=denied") == [NAME]
+    assert names("rule=3") == []
+
+
+def seconds_of(began):
+    """How many seconds of the clock there are parts of since then; one more, as the kernel's coarse clock lags."""
+    return int(time.time()) - int(began) + 2
+
+
+@pytest.mark.quick
+def test_allowed_queries_are_a_sample(start):
+    """A flood of them leaves what was denied to be seen, and is counted all the same."""
+    pinhole, _ = start()
+    ask(pinhole.dns, "before.example.org")
+    began = time.time()
+    ask_all(pinhole.dns, [question(NAME).to_wire()] * 3000)
+    answer = fetch_json(pinhole, "/api/v1/decisions")
+    seconds = seconds_of(began)
+    per_second = answer["queries_noted_per_second"]
+    told = [(row["outcome"], row["name"]) for row in answer["decisions"]]
+    assert ("denied", "before.example.org") in told
+    noted = told.count(("allowed", NAME))
+    print(f"{noted} of 3000 in {seconds} seconds")
+    assert per_second["allowed"] <= noted <= per_second["allowed"] * seconds, "one socket: one worker"
+    assert rules_of(pinhole)[1]["hits"] == 3000
+
+
+@pytest.mark.quick
+def test_denied_queries_are_a_sample_too(start):
+    """But the table of denied names counts each."""
+    pinhole, _ = start()
+    began = time.time()
+    ask_all(pinhole.dns, [question(f"{kind}-{number}.example.org").to_wire() for number in range(30)
+                          for kind in ("a", "b")] * 5)
+    found = [fetch_json(pinhole, f"/api/v1/decisions?outcome=denied&q={kind}-") for kind in ("a", "b")]
+    noted = sum(len(some["decisions"]) for some in found)
+    seconds = seconds_of(began)
+    print(f"{noted} of 300 in {seconds} seconds")
+    limit = found[0]["queries_noted_per_second"]["denied"]
+    assert limit <= noted <= limit * seconds, "one socket: one worker"
+    eventually(lambda: [row["count"] for row in fetch_json(pinhole, "/api/v1/denied")["denied"]] == [5] * 60, 20,
+               "all of them are in the table")
+
+
+def test_rules_latest_unused_and_one(start):
+    pinhole, policy = start()
+    ask(pinhole.dns, NAME)
+    assert list(rules_of(pinhole, "sort=newest")) == [3, 2, 1]
+    assert list(rules_of(pinhole, "sort=newest&from=3")) == [2, 1]
+    assert list(rules_of(pinhole, "sort=unused")) == [2, 3]
+    assert list(rules_of(pinhole, "sort=unused&from=2")) == [3]
+    assert list(rules_of(pinhole, "rule=2")) == [2]
+    assert list(rules_of(pinhole, "rule=2&state=refused")) == list(rules_of(pinhole, "rule=9")) == []
+    policy.sql("BEGIN;" + "".join(insert(f"n{number}.example.org") for number in range(300)) + "COMMIT;")
+    found, start_at = [], 0
+    while start_at is not None:
+        answer = fetch_json(pinhole, f"/api/v1/rules?sort=unused&from={start_at}")
+        assert len(answer["rules"]) <= 100
+        found, start_at = found + [rule["id"] for rule in answer["rules"]], answer["next"]
+    assert found == sorted(found) and len(found) == len(set(found)) == 302 and 1 not in found
+    assert "Decided nothing since Pinhole started" in fetch(pinhole, "/rules?sort=unused").body
+
+
+def test_rules_connections_and_decisions_lead_to_each_other(start):
+    pinhole, _ = start()
+    with open_connection(pinhole.gate, NAME):
+        page = fetch(pinhole, "/rules").body
+        assert '<a href="/decisions?rule=1">' in page and '<a href="/connections?rule=1">' in page
+        assert '<a href="/rules?rule=1">1</a>' in fetch(pinhole, "/connections?rule=1").body
+        assert fetch_json(pinhole, "/api/v1/connections?rule=1")["found"] == 1
+        assert fetch_json(pinhole, "/api/v1/connections?rule=2")["found"] == 0
+        page = fetch(pinhole, "/decisions?rule=1").body
+        assert '<a href="/rules?rule=1">1</a>' in page and "&amp;client=127.0.0.1" in page
+        assert "No connection is like that." in fetch(pinhole, "/connections?rule=2").body
 
 
 @pytest.mark.quick
@@ -221,6 +304,42 @@ def test_rules_say_how_strong_they_are(start, world):
     assert (rules[3]["verify"], rules[3]["strength"], rules[3]["pins"]) == ("chain", "chain with 1 pin", 1)
     assert rules[2]["strength"] in ("", None)
     assert rules[1]["certificate_days"] is None and rules[3]["certificate_days"] == 10
+
+
+@pytest.mark.quick
+def test_certificate_days_of_rules_for_many_names(launch, make_policy, authority, gate_port, world, tcp_server):
+    """The soonest end among the names that the rule decided; a rule that decided none has none."""
+    port = "" if gate_port == 443 else f":{gate_port}"
+    days = {"a.example.com": 20, "b.example.com": 12, "c.d.example.org": 8, "my-bucket.storage.googleapis.com": 25}
+    contexts = {name: server_context(world.server(world.root_issued, [name], dates=("-2", f"+{left}")))
+                for name, left in days.items()}
+
+    def choose(connection, name, context):
+        connection.context = contexts.get(name, context)
+
+    by_name = server_context(world.right)
+    by_name.sni_callback = choose
+    tcp_server(greet(by_name))
+    for name in days:
+        authority.zone[name] = ["127.0.0.2"]
+    policy = make_policy([])
+    policy.sql("BEGIN;" + insert(f"*.example.com{port}", id=1, verify="chain")
+               + insert(f"**.example.org{port}", id=2, verify="chain")
+               + insert(f"https://storage.googleapis.com{port}/my-bucket/", id=3, verify="chain")
+               + insert(f"**.example.net{port}", id=4, verify="chain") + "COMMIT;")
+    pinhole = launch(policy, authority.endpoint, gate_port=gate_port, status="127.0.0.1:0",
+                     arguments=["--ca-file", world.root_issued.certificate])
+
+    def known():
+        return [rules_of(pinhole)[number]["certificate_days"] for number in (1, 2, 3, 4)]
+
+    assert known() == [None] * 4
+    for name in days:
+        assert greeting_through(pinhole.gate, name)[0] == GREETING
+    *left, none = known()
+    assert none is None
+    assert all(found in (issued - 1, issued) for found, issued in zip(left, (12, 8, 25))), left
+    assert f"{left[0]} d left" in fetch(pinhole, "/rules").body
 
 
 @pytest.mark.quick

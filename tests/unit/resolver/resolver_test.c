@@ -16,6 +16,10 @@ struct fixture {
     unsigned denied_count;
     struct resolver_event denied;
     struct host_name denied_name;
+    unsigned decided_count;
+    struct host_name decided_name;
+    struct verdict decided;
+    bool is_given;
 };
 
 static void note_denied(void *context, const struct resolver_event *event)
@@ -26,13 +30,23 @@ static void note_denied(void *context, const struct resolver_event *event)
     fixture->denied_name = *event->name;
 }
 
+static void note_decision(void *context, const struct resolver_decision *decision)
+{
+    struct fixture *fixture = context;
+    fixture->decided_count++;
+    fixture->decided_name = *decision->name;
+    fixture->decided = *decision->verdict;
+    fixture->is_given = decision->is_given;
+    assert_int_equal(decision->client->port, 40000);
+}
+
 static void fixture_init(struct fixture *fixture, const char *text, enum deny_answer deny_answer)
 {
     struct settings settings = settings_default();
     settings.deny_answer = deny_answer;
     *fixture = (struct fixture){ 0 };
     test_resolver_init(&fixture->test, text, &settings);
-    fixture->test.resolver.sink = (struct resolver_sink){ fixture, note_denied, NULL };
+    fixture->test.resolver.sink = (struct resolver_sink){ fixture, note_denied, note_decision };
     test_resolver_gate(&fixture->test, "192.0.2.1");
     test_resolver_gate(&fixture->test, "192.0.2.2");
     test_resolver_gate(&fixture->test, "2001:db8::1");
@@ -208,6 +222,41 @@ static void denial_is_told(void **state)
     test_resolver_release(&fixture.test);
 }
 
+static const struct decided_row {
+    const char *name;
+    const char *question;
+    uint32_t type;
+    unsigned count; /* of decisions by a rule */
+    enum reason reason;
+    bool is_given;
+} decided_rows[] = {
+    { "an allowed name", "api.example.com", DNS_TYPE_A, 1, REASON_ALLOWED, true },
+    { "another type of it", "api.example.com", LDNS_RR_TYPE_TXT, 1, REASON_ALLOWED, true },
+    { "a name of a wildcard", "x.one.example.com", DNS_TYPE_AAAA, 1, REASON_ALLOWED, true },
+    { "a denied name", "no.one.example.com", DNS_TYPE_A, 1, REASON_DENY_RULE, false },
+    { "no rule's name", "www.example.net", DNS_TYPE_A, 0, 0, false },
+    { "a parent", "one.example.com", DNS_TYPE_A, 0, 0, false },
+};
+
+static void decision_of_a_rule_is_told(void **state)
+{
+    const struct decided_row *row = *state;
+    const struct host_name name = name_of(row->question);
+    struct fixture fixture;
+    uint8_t query[TEST_QUERY_MAX];
+    fixture_init(&fixture, rules, DENY_ANSWER_NXDOMAIN);
+    ldns_pkt_free(ask(&fixture, query, make_query(row->question, row->type, false, query)));
+    assert_int_equal(fixture.decided_count, row->count);
+    if (row->count > 0) {
+        assert_int_equal(fixture.decided.reason, row->reason);
+        assert_int_not_equal(fixture.decided.rule_id, 0);
+        assert_int_equal(fixture.is_given, row->is_given);
+        assert_int_equal(fixture.decided_name.size, name.size);
+        assert_memory_equal(fixture.decided_name.wire, name.wire, name.size);
+    }
+    test_resolver_release(&fixture.test);
+}
+
 static void root_is_no_data_without_any_rule(void **state)
 {
     (void)state;
@@ -376,6 +425,7 @@ int main(void)
 {
     struct tests tests = { 0 };
     TESTS_ADD_TABLE(&tests, rows, answers_as_expected);
+    TESTS_ADD_TABLE(&tests, decided_rows, decision_of_a_rule_is_told);
     TESTS_ADD_TABLE(&tests, error_rows, errors_as_expected);
     tests_add_row(&tests, "a denial is told", NULL, denial_is_told);
     tests_add_row(&tests, "the root without any rule", NULL, root_is_no_data_without_any_rule);

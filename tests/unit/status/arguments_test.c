@@ -21,7 +21,8 @@ static const struct row {
       "https://a.example/", "2001:db8::1", 0, -1, 0 },
     { "unknown names are passed over", "utm=1&%ff=2&q=a&averylongnameindeed=3", "a", "", "", 0, -1,
       0 },
-    { "empty ones, as forms send them", "q=&state=&target=&client=", "", "", "", 0, -1, 0 },
+    { "empty ones, as forms send them", "q=&state=&target=&client=&outcome=", "", "", "", 0, -1,
+      0 },
     { "no value", "q&x", "", "", "", 0, -1, 0 },
     { "empty pairs", "&&q=a&", "a", "", "", 0, -1, 0 },
     { "an equals sign in the value", "q=a=b", "a=b", "", "", 0, -1, 0 },
@@ -42,6 +43,18 @@ static void reads(void **state)
     assert_int_equal(arguments.from, row->from);
 }
 
+static void reads_which_decisions(void **state)
+{
+    static const char query[] = "outcome=denied&rule=12";
+    struct arguments arguments;
+    (void)state;
+    assert_null(arguments_read(query, strlen(query), &arguments));
+    assert_int_equal(arguments.outcome, STATUS_OUTCOME_DENIED);
+    assert_int_equal(arguments.rule_id, 12);
+    assert_null(arguments_read("outcome=", strlen("outcome="), &arguments));
+    assert_int_equal(arguments.outcome, STATUS_OUTCOME_ANY);
+}
+
 static const struct bad {
     const char *name;
     const char *query;
@@ -56,6 +69,8 @@ static const struct bad {
     { "a state that there is not", "state=great" },
     { "an order that there is not", "sort=; DROP TABLE rule" },
     { "an empty order", "sort=" },
+    { "an outcome that there is not", "outcome=maybe" },
+    { "no rule's id", "rule=api.example.com" },
     { "a number with a sign", "from=-1" },
     { "an empty number", "from=" },
     { "a number too large", "from=9999999999999999999" },
@@ -93,6 +108,11 @@ static const struct question {
     { "rules by age", "/rules", "sort=age", false, 0 },
     { "denied by count", "/api/v1/denied", "sort=count", true, STATUS_DENIED },
     { "denied names have no state", "/denied", "state=active", false, 0 },
+    { "denied names have no rule", "/denied", "rule=1", false, 0 },
+    { "rules have no outcome", "/rules", "outcome=denied", false, 0 },
+    { "decisions by outcome and rule", "/decisions", "outcome=allowed&rule=1", true,
+      STATUS_DECISIONS },
+    { "connections of a rule", "/connections", "rule=1", true, STATUS_CONNECTIONS },
     { "connections by client", "/connections", "sort=client", true, STATUS_CONNECTIONS },
     { "an explanation", "/explain", "target=a.example", true, STATUS_EXPLANATION },
     { "the form alone", "/explain", "", true, STATUS_HEALTH },
@@ -122,6 +142,12 @@ static void equal_questions_are_equal(void **state)
     assert_true(status_query_equal(&left, &right));
     right.rules.search[0] = 'a';
     assert_false(status_query_equal(&left, &right));
+    right = left;
+    right.decisions.outcome = STATUS_OUTCOME_DENIED;
+    assert_false(status_query_equal(&left, &right));
+    right = left;
+    right.connections.rule_id = 1;
+    assert_false(status_query_equal(&left, &right));
     assert_null(route_query(route_find("/"), &arguments, &right));
     assert_false(status_query_equal(&left, &right));
 }
@@ -140,6 +166,7 @@ int main(void)
     TESTS_ADD_TABLE(&tests, good, reads);
     TESTS_ADD_TABLE(&tests, bad, refuses);
     TESTS_ADD_TABLE(&tests, questions, asks);
+    tests_add_row(&tests, "which decisions", NULL, reads_which_decisions);
     tests_add_row(&tests, "a long query is refused", NULL, a_long_query_is_refused);
     tests_add_row(&tests, "equal questions are equal", NULL, equal_questions_are_equal);
     tests_add_row(&tests, "there is nothing elsewhere", NULL, there_is_nothing_elsewhere);

@@ -504,6 +504,42 @@ static void good_addresses_come_first(void **state)
     assert_int_equal(certificate_board_rank(board, question, now), BOARD_RANK_UNKNOWN);
 }
 
+/* Asks for a rule at a port of its own, and learns what came of it. */
+static void learn_end(struct fixture *fixture, int64_t rule_id, enum reason reason, int64_t end_s)
+{
+    const struct probe_result result = { .reason = reason,
+                                         .is_wrong = reason != REASON_ALLOWED,
+                                         .not_before_s = INT64_MIN,
+                                         .not_after_s = end_s };
+    fixture->question.rule_id = rule_id;
+    fixture->question.endpoint.port++;
+    certificate_board_settle(fixture->board, ask(fixture).probe, &result, &fixture->asker.now);
+    take_all(fixture);
+}
+
+static void ends_are_those_of_good_verdicts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct certificate_end ends[8];
+    learn_end(fixture, 0, REASON_ALLOWED, NOW_S + 1);
+    learn_end(fixture, 7, REASON_CERTIFICATE_EXPIRED, NOW_S + 2);
+    learn_end(fixture, 7, REASON_ALLOWED, INT64_MAX); /* dates don't count */
+    (void)ask(fixture);
+    assert_int_equal(certificate_board_ends(fixture->board, ends, COUNT(ends)), 0);
+    learn_end(fixture, 7, REASON_ALLOWED, NOW_S + 3);
+    assert_int_equal(certificate_board_ends(fixture->board, ends, COUNT(ends)), 1);
+    assert_int_equal(ends[0].rule_id, 7);
+    assert_int_equal(ends[0].not_after_s, NOW_S + 3);
+    fixture->question.rule_id = 8; /* asks for the same */
+    assert_int_equal(reply(fixture), BOARD_KNOWN);
+    assert_int_equal(certificate_board_ends(fixture->board, ends, COUNT(ends)), 1);
+    assert_int_equal(ends[0].rule_id, 8);
+    for (int i = 0; i < 6; i++)
+        learn_end(fixture, 9, REASON_ALLOWED, NOW_S + 10 + i);
+    assert_int_equal(certificate_board_ends(fixture->board, ends, COUNT(ends)), 7);
+    assert_int_equal(certificate_board_ends(fixture->board, ends, 3), 3);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -525,6 +561,7 @@ int main(void)
         TEST(overturning_casts_doubt_on_other_classes),
         TEST(who_waits_no_more_is_not_told),
         TEST(good_addresses_come_first),
+        TEST(ends_are_those_of_good_verdicts),
     };
     int failures = tests_run(&keys, "certificate_board_keys");
     return failures + cmocka_run_group_tests_name("certificate_board", tests, NULL, NULL);
