@@ -15,9 +15,13 @@ tab.on("pageerror", (error) => console.error(error));
 tab.on("request", (request) => {
   if (!request.url().startsWith(url) && !request.url().startsWith("data:")) console.error(`elsewhere: ${request.url()}`);
 });
+tab.setDefaultTimeout(300000);
 await tab.goto(url);
+await tab.evaluate(() => new MutationObserver(() => {
+  window.hasCopied ||= document.querySelector("button.copy.done") !== null; // for two seconds, which nobody may see
+}).observe(document.body, { subtree: true, childList: true, attributes: true }));
 console.log("open");
-await tab.getByRole("button", { name: `Copy the SQL that allows ${name}` }).click({ timeout: 60000 });
-await tab.locator("button.copy.done").waitFor();
+await tab.getByRole("button", { name: `Copy the SQL that allows ${name}` }).click();
+await tab.waitForFunction(() => window.hasCopied);
 console.log(await tab.evaluate(() => navigator.clipboard.readText()));
 await browser.close();

@@ -1,4 +1,5 @@
 """The upstream DNS of the tests: answers from a table, and remembers every question."""
+import contextlib
 import selectors
 import socket
 import struct
@@ -44,6 +45,7 @@ class Authority:
             self.zone.clear()
             self._questions.clear()
             self._held.clear()
+            self._waiting.clear()
 
     def questions(self):
         """Every question so far, as (name, type) with the name as it was written. Exact: a marker question is
@@ -73,7 +75,8 @@ class Authority:
             ready = [send for held, send in self._waiting if held == name]
             self._waiting = [waiting for waiting in self._waiting if waiting[0] != name]
         for send in ready:
-            send()
+            with contextlib.suppress(OSError):  # who asked may have gone
+                send()
 
     def stop(self):
         self._wake_write.send(b"x")
@@ -103,7 +106,7 @@ class Authority:
         threading.Thread(target=self._serve_connection, args=(connection,), daemon=True).start()
 
     def _serve_connection(self, connection):
-        with connection, connection.makefile("rb") as stream:
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
             while len(size := stream.read(2)) == 2:
                 wire = stream.read(struct.unpack("!H", size)[0])
                 self._serve(wire, lambda answer: connection.sendall(struct.pack("!H", len(answer)) + answer))

@@ -123,6 +123,10 @@ static inline void add_extensions(X509 *certificate, X509 *issuer, const struct 
     X509V3_CTX context;
     X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
     add_extension(certificate, &context, NID_basic_constraints, recipe->basic);
+    if (recipe->basic != NULL) /* as real authorities have it */
+        add_extension(certificate, &context, NID_subject_key_identifier, "hash");
+    if (issuer != certificate && X509_get0_subject_key_id(issuer) != NULL)
+        add_extension(certificate, &context, NID_authority_key_identifier, "keyid");
     add_extension(certificate, &context, NID_key_usage, recipe->usage);
     add_extension(certificate, &context, NID_ext_key_usage, recipe->purpose);
     add_extension(certificate, &context, NID_subject_alt_name, recipe->host);

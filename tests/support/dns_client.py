@@ -36,7 +36,7 @@ class Dug:
 def dig(server, name, *options):
     """Runs dig against `server` (address, port), without cookie unless asked for, and reads what it prints."""
     for _ in range(3):
-        done = run(["dig", f"@{server[0]}", "-p", server[1], "+tries=1", "+time=9", "+nocookie", *options, "-q", name])
+        done = run(["dig", f"@{server[0]}", "-p", server[1], "+tries=1", "+time=30", "+nocookie", *options, "-q", name])
         assert done.returncode == 0, done.stdout + done.stderr
         dug = read_dig(done.stdout)
         # dig shares its source port by SO_REUSEPORT, so the kernel may give it the server's own: then it hears itself.

@@ -51,7 +51,7 @@ class Log:
 
     def _read(self, pipe):
         for line in pipe:
-            record = read_log_line(line.rstrip("\n"))
+            record = read_log_line(line.rstrip("\n")) if line.endswith("\n") else None  # else it was killed meanwhile
             with self._changed:
                 self.raw.append(line)
                 if record is not None:

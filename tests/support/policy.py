@@ -23,7 +23,7 @@ class Policy:
 
     def shell(self, statements, *options):
         """Runs the sqlite3 shell; returns the finished process."""
-        return run(["sqlite3", "-batch", "-bail", "-cmd", ".timeout 5000", *options, self.path], seconds=60, input=statements)
+        return run(["sqlite3", "-batch", "-bail", "-cmd", ".timeout 60000", *options, self.path], seconds=60, input=statements)
 
     def sql(self, statements):
         done = self.shell(statements)
@@ -51,7 +51,7 @@ class OpenShell:
     """A sqlite3 shell that somebody left open."""
 
     def __init__(self, policy):
-        self._process = spawn(["sqlite3", "-batch", "-cmd", ".timeout 5000", policy.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self._process = spawn(["sqlite3", "-batch", "-cmd", ".timeout 60000", policy.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
 
     def type(self, statements):

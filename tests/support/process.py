@@ -1,9 +1,10 @@
 """Child processes, deadlines and ports.
 
-Every wait has a deadline, and every deadline is multiplied by SLOWNESS: builds with sanitizers are 5 to 15
-times slower."""
+Every wait has a deadline that only a hang should reach, and every deadline is multiplied by SLOWNESS: builds with
+sanitizers are 5 to 15 times slower, and a machine may be busy with other things."""
 import os
 import pathlib
+import random
 import select
 import socket
 import subprocess
@@ -21,7 +22,8 @@ def _has_sanitizer(binary):
 
 
 IS_SANITIZED = _has_sanitizer(PINHOLE)
-SLOWNESS = 10 if IS_SANITIZED else 1
+SLOWNESS = 10 if IS_SANITIZED else 6
+PORTS = range(10000, 32768)  # below those that the kernel gives to whoever asks for any
 
 
 class Deadline:
@@ -51,6 +53,17 @@ def eventually(probe, seconds, what):
         select.select([], [], [], 0.002)
 
 
+def undisturbed(act, seconds, what):
+    """Calls `act` until it took less than `seconds`, and returns what it then returned. For what Pinhole itself has so
+    little time: where the machine stood still for as long, the outcome proves nothing."""
+    def attempt():
+        begun = time.monotonic()
+        outcome = act()
+        return [outcome] if time.monotonic() - begun < seconds else None
+
+    return eventually(attempt, 20, what)[0]
+
+
 def spawn(command, **options):
     """A child that the kernel ends if the tests die."""
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *map(str, command)], **options)
@@ -73,17 +86,23 @@ def stop(process, seconds=10):
             process.wait()
 
 
+_given_ports = set()
+
+
 def free_port(address="127.0.0.1"):
-    """A port that was free for TCP and UDP on `address` a moment ago."""
+    """A port that is free for TCP and UDP on `address`. It is given once, and nobody gets it by chance: no client, and
+    no server that asks for any port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
+        port = random.choice(PORTS)
         with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-            tcp.bind((address, 0))
-            port = tcp.getsockname()[1]
             try:
+                tcp.bind((address, port))
                 udp.bind((address, port))
             except OSError:
                 continue
+        if port not in _given_ports:
+            _given_ports.add(port)
             return port
 
 

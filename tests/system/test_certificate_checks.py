@@ -42,6 +42,7 @@ class Checks:
 
 @pytest.mark.parametrize("cold_start", ["parallel", "serial"])
 def test_thousand_clients_at_once_cause_one_check(start_checking, tcp_server, world, cold_start):
+    """The server holds the check up until all have said their hello, and no longer: it has five seconds."""
     checks = Checks(server_context(world.right))
     tcp_server(checks.handle)
     pinhole, _ = start_checking(settings=[("cold_start", cold_start)])
@@ -50,13 +51,9 @@ def test_thousand_clients_at_once_cause_one_check(start_checking, tcp_server, wo
         for hello in checks.hellos:
             client = stack.enter_context(pinhole.connect())
             client.sendall(hello)
-        if cold_start == "parallel":
-            for _ in checks.hellos:
-                assert checks.clients.acquire(timeout=Deadline(30).left())
         checks.may_check.set()
-        if cold_start == "serial":
-            for _ in checks.hellos:
-                assert checks.clients.acquire(timeout=Deadline(30).left())
+        for _ in checks.hellos:
+            assert checks.clients.acquire(timeout=Deadline(30).left())
     assert checks.checks == 1
 
 
@@ -254,7 +251,7 @@ def test_check_is_renewed_ahead_of_its_end_while_it_is_used(start_checking, tcp_
         return has_finished
 
     tcp_server(handle)
-    ends_s = int(time.time()) + 10
+    ends_s = int(time.time()) + 20
     pinhole, _ = start_checking(target="*.example.com", pins=[(world.root.pin, {}), (world.intermediate.pin, {"expires_at": ends_s})])
     context = client_context(world.root)
     assert_passes(pinhole, context, name=unused)
@@ -264,10 +261,11 @@ def test_check_is_renewed_ahead_of_its_end_while_it_is_used(start_checking, tcp_
         assert_passes(pinhole, context, name=used)
         return time.time() > ends_s
 
-    eventually(has_pin_ended, 30, "the pin expires")
+    eventually(has_pin_ended, 60, "the pin expires")
     pinhole.log.wait(since=mark, event="policy_loaded")
     of_used = [came_s for name, came_s in checked if name == used]
-    assert any(of_used[0] + 5 < came_s < ends_s for came_s in of_used), (ends_s, of_used)
+    soon_s = (of_used[0] + ends_s) / 2  # it is renewed after six to eight and a half tenths of its life
+    assert any(soon_s < came_s < ends_s for came_s in of_used), (ends_s, of_used)
     assert len([name for name, _ in checked if name == unused]) <= 2  # one of each kind of key
 
 
@@ -314,6 +312,7 @@ def test_new_demands_end_connections_that_do_not_meet_them(start_checking, tcp_s
                 pinhole.log.wait(event="connection", ended="revoked")
             else:
                 client.sendall(b"x")
+                assert client.recv(100) == b"", "the server says goodbye; unread, that would make the client's end a reset"
     if not ends:
         pinhole.log.wait(event="connection", ended="closed")
 

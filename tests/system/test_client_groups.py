@@ -87,7 +87,7 @@ def test_network_among_many_rules_is_read_alone(launch, policy):
         policy.sql(statement + ";")
         eventually(lambda: is_allowed(pinhole, "host9999.example.com", client), 5, statement)
     assert not is_allowed(pinhole, "host9999.example.com", "127.0.0.4")
-    assert {line["how"] for line in pinhole.log.find(since=mark, event="policy_loaded")} == {"changes"}
+    assert {line["how"] for line in pinhole.log.wait(since=mark, count=3, event="policy_loaded")} == {"changes"}
     eventually(lambda: status_of(policy, "host9999.example.com") == "", 20, "the status of all rules")
 
 

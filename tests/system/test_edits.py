@@ -11,9 +11,8 @@ from support import isolation
 from support.dns_client import is_allowed, question, udp_socket
 from support.hello import UNRECOGNIZED_NAME, hello_for, records, send_all_then_read
 from support.policy import OpenShell, Policy, deny, insert, set_setting
-from support.process import REPOSITORY, SLOWNESS, eventually, run, spawn
+from support.process import REPOSITORY, Deadline, eventually, run, spawn
 
-ENFORCED_WITHIN_S = 5 * SLOWNESS  # what a hang would exceed; what is usual is printed, since this machine may be busy
 SOCKETS = 32  # each from another port, so that the kernel spreads them over the workers
 
 DENIED_HELLO = records(hello_for(b"edited.example.com"))
@@ -34,9 +33,9 @@ class Watchers:
 
     def wait_until(self, name, allowed, seconds=5):
         """Waits until all workers agree; returns the monotonic time at which they did."""
-        end = time.monotonic() + seconds * SLOWNESS
+        deadline = Deadline(seconds)
         while self.answers(name) != {allowed}:
-            assert time.monotonic() < end, f"{name} is not {'allowed' if allowed else 'denied'} everywhere"
+            assert not deadline.passed(), f"{name} is not {'allowed' if allowed else 'denied'} everywhere"
         return time.monotonic()
 
     def close(self):
@@ -74,6 +73,18 @@ def load():
         assert right > 3
 
 
+def has_empty_log(policy):
+    log = policy.path.with_name(policy.path.name + "-wal")
+    return not log.exists() or log.stat().st_size == 0
+
+
+def await_empty_log(policy):
+    """Before the file is replaced, as the log of the old one would be taken for the new one's. What Pinhole writes of each
+    rule comes before."""
+    unjudged = "SELECT id FROM rule WHERE id NOT IN (SELECT rule_id FROM rule_status);"
+    eventually(lambda: policy.rows(unjudged) == [] and has_empty_log(policy), 10, "the old file's log written back")
+
+
 def many_rules(count, at_gate):
     """One statement, as sqlite3 checks each row of one far faster than as many statements."""
     suffix = at_gate(".many.example.org")
@@ -101,7 +112,6 @@ def test_twenty_edits_under_load_among_ten_thousand_rules(launch, make_policy, a
         alert = send_all_then_read(pinhole.gate, DENIED_HELLO).alert if not allowed else None
         assert allowed or alert == UNRECOGNIZED_NAME
     print(f"from the shell's end to the last worker: median {median(delays) * 1000:.1f} ms, most {max(delays) * 1000:.1f} ms")
-    assert max(delays) < ENFORCED_WITHIN_S
 
 
 @pytest.mark.quick
@@ -110,12 +120,10 @@ def test_edit_of_a_thousand_rows(launch, make_policy, at_gate, gate_port, watch)
     pinhole = launch(policy, gate_port=gate_port)
     watchers = watch(pinhole)
     policy.sql(many_rules(1000, at_gate))
-    shell_ended = time.monotonic()
     for name in ("host0.many.example.org", "host999.many.example.org"):
-        assert watchers.wait_until(name, True) - shell_ended < ENFORCED_WITHIN_S
+        watchers.wait_until(name, True)
     policy.sql("DELETE FROM rule WHERE target LIKE '%.many.%';")
-    shell_ended = time.monotonic()
-    assert watchers.wait_until("host500.many.example.org", False) - shell_ended < ENFORCED_WITHIN_S
+    watchers.wait_until("host500.many.example.org", False)
 
 
 @pytest.mark.quick
@@ -136,17 +144,12 @@ def test_replaced_file_is_in_force_and_goes_on_being_watched(launch, make_policy
         name = f"new{number}.example.com"
         Policy(tmp_path / "next.db", [at_gate(name)])
         assert not list(tmp_path.glob("next.db-*")), "a shell that is closed leaves no files beside it"
+        await_empty_log(policy)
         os.replace(tmp_path / "next.db", policy.path)
-        replaced = time.monotonic()
-        assert watchers.wait_until(name, True) - replaced < 2 * SLOWNESS
+        watchers.wait_until(name, True)
         assert watchers.answers("old.example.com") == {False}
         policy.sql(insert(at_gate(f"later{number}.example.com")))
         watchers.wait_until(f"later{number}.example.com", True)
-
-
-def log_is_empty(path):
-    log = path.with_name(path.name + "-wal")
-    return not log.exists() or log.stat().st_size == 0
 
 
 def test_file_replaced_right_after_edits_many_times(launch, make_policy, at_gate, gate_port, tmp_path):
@@ -157,7 +160,7 @@ def test_file_replaced_right_after_edits_many_times(launch, make_policy, at_gate
     for number in range(40):
         Policy(tmp_path / "next.db", [at_gate(f"new{number}.example.com")])
         policy.sql(insert(at_gate(f"edited{number}.example.com")))
-        eventually(lambda: log_is_empty(policy.path), 5, "the old file's log written back")
+        await_empty_log(policy)
         os.replace(tmp_path / "next.db", policy.path)
         eventually(lambda name=f"new{number}.example.com": is_allowed(pinhole.dns, name), 5, "the new file in force")
         assert not is_allowed(pinhole.dns, f"edited{number}.example.com")
@@ -222,8 +225,7 @@ def test_shell_left_inside_begin_delays_nothing(launch, make_policy, at_gate, ga
         assert watchers.answers("inside.example.com") == {False}
         assert watchers.answers("steady.example.com") == {True}
         shell.type("COMMIT;")
-        committed = time.monotonic()
-        assert watchers.wait_until("inside.example.com", True) - committed < ENFORCED_WITHIN_S
+        watchers.wait_until("inside.example.com", True)
 
 
 @pytest.mark.quick
@@ -243,6 +245,7 @@ def test_corrupt_replacement_keeps_the_last_good_policy(launch, make_policy, at_
     policy = make_policy([at_gate("good.example.com")])
     pinhole = launch(policy, gate_port=gate_port)
     watchers = watch(pinhole)
+    await_empty_log(policy)
     mark = pinhole.log.mark()
     (tmp_path / "broken").write_bytes(content)
     os.replace(tmp_path / "broken", policy.path)
@@ -261,6 +264,7 @@ def test_removed_file_keeps_the_last_good_policy(launch, make_policy, at_gate, g
     policy = make_policy([at_gate("good.example.com")])
     pinhole = launch(policy, gate_port=gate_port)
     watchers = watch(pinhole)
+    await_empty_log(policy)
     mark = pinhole.log.mark()
     os.rename(policy.path, tmp_path / "aside")
     eventually(lambda: [line for line in pinhole.log.find(since=mark) if line["event"].startswith("policy")], 10,
@@ -297,5 +301,4 @@ def test_hundred_thousand_rules(launch, make_policy, at_gate, gate_port, watch):
         assert watchers.answers(f"host{number}.many.example.org") == {True}
     assert watchers.answers("host100000.many.example.org") == {False}
     policy.sql(insert(at_gate("edited.example.com")))
-    shell_ended = time.monotonic()
-    assert watchers.wait_until("edited.example.com", True) - shell_ended < ENFORCED_WITHIN_S
+    watchers.wait_until("edited.example.com", True)

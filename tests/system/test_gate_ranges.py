@@ -14,7 +14,7 @@ from support.policy import insert
 from support.process import PINHOLE, eventually, free_port, run
 from support.webserver import curl
 
-from test_edits import log_is_empty
+from test_edits import await_empty_log
 from test_start import assert_one_line, serve
 
 pytestmark = pytest.mark.quick
@@ -134,7 +134,7 @@ def test_a_file_that_takes_the_place_of_another_brings_its_key(start, policy, tm
     pinhole = start(policy)
     before = address_of(pinhole, NAMES[0])
     for file, moves in ((other, True), (twin, False)):
-        eventually(lambda: log_is_empty(policy.path), 5, "what Pinhole wrote is in the file")
+        await_empty_log(policy)
         os.replace(file.path, policy.path)
         eventually(lambda moves=moves: (address_of(pinhole, NAMES[0]) != before) == moves, 5, "the file's own address")
 

@@ -26,7 +26,7 @@ class File:
 
     def shell(self, statements, *options):
         return subprocess.run(["sqlite3", "-batch", *options, self.path], input=statements, capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=300, check=False)
 
     def sql(self, statements):
         done = self.shell(statements, "-bail")

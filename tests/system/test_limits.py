@@ -78,12 +78,14 @@ def test_slow_bytes_do_not_put_the_deadline_off(pinhole):
         client.settimeout(0.05)
         end = Deadline(20)
         for byte in hello:
-            client.sendall(bytes([byte]))
             try:
+                client.sendall(bytes([byte]))
                 if client.recv(100):
                     break
             except TimeoutError:
                 assert not end.passed()
+            except ConnectionError:  # it has been closed for a while
+                break
     pinhole.log.wait(since=mark, event="connection", reason="hello_timeout")
 
 
@@ -98,8 +100,8 @@ def test_answer_deadline(pinhole, tcp_server):
 
 @pytest.mark.quick
 def test_idle_deadline(pinhole, server):
-    """The busy one stays."""
-    set_now(pinhole, "idle_seconds", 2)
+    """The busy one stays. It is idle for less than that also where the machine stands still for a moment."""
+    set_now(pinhole, "idle_seconds", 5)
     with opened(pinhole) as idle, opened(pinhole, OTHER) as busy:
         mark = pinhole.log.mark()
         idle.settimeout(0.2)
@@ -277,7 +279,7 @@ def test_out_of_descriptors(launch, make_policy, authority, at_gate, gate_port, 
     mark = running.log.mark()
     for _ in range(20):
         assert send_all_then_read(running.gate, b"").alert == INTERNAL_ERROR
-    assert running.log.find(since=mark, event="connection", reason="too_many_connections")
+    running.log.wait(since=mark, event="connection", reason="too_many_connections")
     before = cpu_ticks(running)
     crowd[0].sendall(b"x")
     assert crowd[0].recv(1) == b"x"

@@ -9,7 +9,7 @@ MIGRATIONS = sorted((Path(__file__).parents[2] / "migrations").glob("[0-9]*.sql"
 
 def shell(path, statements):
     return subprocess.run(["sqlite3", "-batch", "-bail", path], input=statements, capture_output=True, text=True,
-                          timeout=30, check=False)
+                          timeout=300, check=False)
 
 
 @pytest.fixture

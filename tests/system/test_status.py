@@ -9,7 +9,7 @@ import pytest
 
 from support.dns_client import dig, is_allowed
 from support.page import Answer, fetch, fetch_json, read_answer, read_metrics
-from support.policy import quote
+from support.policy import quote, set_setting
 from support.process import PINHOLE, Deadline, eventually, run
 
 TOKEN = "0123456789abcdef-a-token"
@@ -61,9 +61,11 @@ def test_probes(start, token_file):
 
 
 @pytest.mark.quick
-def test_ready_ends_with_the_signal_and_alive_does_not(start):
-    pinhole = start(drain=3600)
-    with pinhole.connect():
+def test_ready_ends_with_the_signal_and_alive_does_not(start, make_policy):
+    policy = make_policy()
+    policy.sql(set_setting("hello_seconds", "600"))
+    pinhole = start(policy=policy, drain=3600)
+    with pinhole.connect():  # it says nothing, and is waited for
         pinhole.process.send_signal(signal.SIGTERM)
         pinhole.log.wait(event="stopping")
         answer = fetch(pinhole, "/readyz")
@@ -424,6 +426,7 @@ def test_port_in_use(make_policy):
 @pytest.mark.quick
 def test_successor_takes_the_page_over(launch, make_policy):
     policy = make_policy(["api.example.com"])
+    policy.sql(set_setting("hello_seconds", "600"))
     before = launch(policy, status="127.0.0.1:0", drain=3600)
     endpoints = {"dns": [f"127.0.0.1:{before.dns[1]}"], "tls": [f"127.0.0.1:{before.gate[1]}"],
                  "status": f"127.0.0.1:{before.status[1]}"}

@@ -93,8 +93,9 @@ def test_connections_are_counted(start):
     bytes_through(pinhole.gate, "other.example.org")
     bytes_through(pinhole.gate, "bad.example.com")
     bytes_through(pinhole.gate, CHECKED)
-    metrics = eventually(lambda: (found := metrics_of(pinhole))["pinhole_gate_live_connections"][()] == 0 and found, 10,
+    metrics = eventually(lambda: sum((found := metrics_of(pinhole))["pinhole_gate_ends_total"].values()) == 7 and found, 10,
                          "all have ended")
+    assert metrics["pinhole_gate_live_connections"][()] == 0
     connections = metrics["pinhole_gate_connections_total"]
     assert {labels: count for labels, count in connections.items() if count} == {
         (("decision", "allow"), ("reason", "allowed")): 4, (("decision", "deny"), ("reason", "no_rule")): 1,
@@ -121,7 +122,8 @@ def test_bytes_agree_with_the_log(start):
     for _ in range(3):
         greeting_through(pinhole.gate, NAME)
     lines = pinhole.log.wait(event="connection", reason="allowed", count=3)
-    metrics = metrics_of(pinhole)
+    metrics = eventually(lambda: sum((found := metrics_of(pinhole))["pinhole_gate_ends_total"].values()) == 3 and found, 10,
+                         "all have ended")
     for direction in ("up", "down"):
         assert sample(metrics, "pinhole_gate_bytes_total", direction=direction) == sum(
             line[f"bytes_{direction}"] for line in lines)
@@ -158,24 +160,30 @@ def test_many_live_connections(start):
                            "all are open")
         assert len(found["connections"]) == 300 and found["found"] == 1500
         started = [row["started"] for row in found["connections"]]
-        assert started == sorted(started, reverse=True)
+        for younger, older in zip(started, started[1:]):
+            assert younger >= older - 1, "in the order of their ages, each told in whole seconds"
     eventually(lambda: fetch_json(pinhole, "/api/v1/connections")["total"] == 0, 20, "they are gone")
 
 
 @pytest.mark.quick
 def test_recent_decisions(start):
     pinhole, policy = start()
+
+    def await_decisions(count, what):
+        return eventually(lambda: len(rows := fetch_json(pinhole, "/api/v1/decisions")["decisions"]) == count and rows, 10,
+                          what)
+
     ask(pinhole.dns, NAME)
     ask(pinhole.dns, "first.example.org")
     bytes_through(pinhole.gate, "second.example.org")
+    await_decisions(3, "the denials")
     with open_connection(pinhole.gate, NAME) as connection:
         policy.sql("DELETE FROM rule WHERE id = 1;")
         connection.settimeout(Deadline(20).left())
         with contextlib.suppress(OSError):
             while connection.recv(100):
                 pass
-        found = eventually(lambda: len(rows := fetch_json(pinhole, "/api/v1/decisions")["decisions"]) == 5 and rows, 10,
-                           "the revocation")
+        found = await_decisions(5, "the revocation")
     told = [(row["kind"], row["outcome"], row["name"].partition(":")[0], row["reason"], row["rule"]) for row in found]
     assert told == [("connection", "revoked", NAME, "revoked", 1), ("connection", "allowed", NAME, "allowed", 1),
                     ("connection", "denied", "second.example.org", "no_rule", None),
@@ -380,7 +388,8 @@ def test_upstream_dns_in_health(start, authority):
     pinhole, policy = start()
     assert greeting_through(pinhole.gate, NAME)[0] == GREETING
     server = fetch_json(pinhole, "/api/v1/health")["dns_servers"][0]
-    assert server["healthy"] is True and server["queries"] == 2 and server["failures"] == 0
+    assert server["healthy"] is True and server["failures"] == 0
+    assert 2 <= server["queries"] <= 4, "A and AAAA, each sent again if the answer takes long"
     assert metrics_of(pinhole)["pinhole_upstream_dns_healthy"][()] == 1
 
 

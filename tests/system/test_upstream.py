@@ -79,7 +79,9 @@ def test_answer_is_kept_for_its_ttl(pinhole, dns):
     dns.zone[NAME] = [FIRST]
     for _ in range(5):
         reach_well(pinhole)
-    assert sorted(dns.questions()) == [(NAME + ".", "A"), (NAME + ".", "AAAA")]
+    asked = dns.questions()
+    assert set(asked) == {(NAME + ".", "A"), (NAME + ".", "AAAA")}
+    assert len(asked) <= 4, "each sent again if the answer takes long"
 
 
 @pytest.mark.usefixtures("server")
@@ -87,9 +89,11 @@ def test_answer_is_asked_for_again_after_its_ttl(pinhole, dns):
     dns.ttl, dns.negative_ttl = 1, 60
     dns.zone[NAME] = [FIRST]
     assert reached_address(reach_well(pinhole)) == FIRST
-    dns.zone[NAME] = [SECOND]
-    keep_reaching(pinhole, lambda line: reached_address(line) == SECOND, "the new address is dialled")
-    assert dns.questions().count((NAME + ".", "AAAA")) == 1, "its absence lives longer"
+    for address in (SECOND, FIRST):
+        dns.zone[NAME] = [address]
+        keep_reaching(pinhole, lambda line, new=address: reached_address(line) == new, "the new address is dialled")
+    assert dns.questions().count((NAME + ".", "A")) >= 3
+    assert dns.questions().count((NAME + ".", "AAAA")) <= 2, "its absence lives longer; sent again if the answer takes long"
 
 
 def test_many_connections_cause_one_query(pinhole, dns, server):
@@ -114,7 +118,7 @@ def test_absence_is_kept(pinhole, dns, zone):
     dns.negative_ttl = 60
     for _ in range(3):
         assert reach(pinhole)["reason"] == "upstream_not_found"
-    assert len(dns.questions()) == 2
+    assert len(dns.questions()) <= 4, "each sent again if the answer takes long"
 
 
 def test_dns_that_is_down(pinhole, dns):

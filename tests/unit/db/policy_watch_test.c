@@ -106,7 +106,7 @@ static void settle(struct watcher *watcher)
 static void assert_awaits_event(const struct watcher *watcher)
 {
     struct pollfd waiting = { .fd = watcher->watch.descriptor, .events = POLLIN };
-    assert_int_equal(poll(&waiting, 1, 10000), 1);
+    assert_int_equal(poll(&waiting, 1, 60000), 1);
 }
 
 static void add_rule(const char *path, const char *target)
