@@ -42,15 +42,25 @@ void rule_reader_close(struct rule_reader *reader)
     sqlite3_finalize(reader->pins);
 }
 
-/* A text without a NUL inside; "" for all else. NULL when out of memory. */
+/* A text without a NUL inside; "" for all else. NULL when out of memory.
+ * Here and below, values are taken out of the row once, as only one thread is at the statement:
+ * sqlite3_column_text() and the like would look for them, and lock, at each call. */
 static const char *plain_text(sqlite3_stmt *statement, int column)
 {
-    if (sqlite3_column_type(statement, column) != SQLITE_TEXT)
+    sqlite3_value *value = sqlite3_column_value(statement, column);
+    if (sqlite3_value_type(value) != SQLITE_TEXT)
         return "";
-    const char *text = (const char *)sqlite3_column_text(statement, column);
+    const char *text = (const char *)sqlite3_value_text(value);
     if (text == NULL)
         return NULL;
-    return strlen(text) == (size_t)sqlite3_column_bytes(statement, column) ? text : "";
+    return strlen(text) == (size_t)sqlite3_value_bytes(value) ? text : "";
+}
+
+/* An integer; `otherwise` for all else. */
+static int64_t plain_integer(sqlite3_stmt *statement, int column, int64_t otherwise)
+{
+    sqlite3_value *value = sqlite3_column_value(statement, column);
+    return sqlite3_value_type(value) == SQLITE_INTEGER ? sqlite3_value_int64(value) : otherwise;
 }
 
 static void copy_text(const char *text, char *ret_copy, size_t capacity)
@@ -115,13 +125,11 @@ static int read_pins(struct rule_reader *reader, int64_t id, struct rule_row *ro
 int rule_reader_get(struct rule_reader *reader, struct rule_row *ret_row)
 {
     sqlite3_stmt *statement = reader->rules;
-    struct rule_row row = { .id = sqlite3_column_int64(statement, COLUMN_ID),
-                            .target = "",
-                            .enabled = ENABLED_UNREADABLE };
-    bool has_target = sqlite3_column_type(statement, COLUMN_TARGET) == SQLITE_TEXT;
-    if (has_target) {
-        row.target = (const char *)sqlite3_column_text(statement, COLUMN_TARGET);
-        row.target_size = (size_t)sqlite3_column_bytes(statement, COLUMN_TARGET);
+    struct rule_row row = { .id = sqlite3_column_int64(statement, COLUMN_ID), .target = "" };
+    sqlite3_value *target = sqlite3_column_value(statement, COLUMN_TARGET);
+    if (sqlite3_value_type(target) == SQLITE_TEXT) {
+        row.target = (const char *)sqlite3_value_text(target);
+        row.target_size = (size_t)sqlite3_value_bytes(target);
     }
     row.action = plain_text(statement, COLUMN_ACTION); /* not "allow", a NUL, and something else */
     row.clients = plain_text(statement, COLUMN_CLIENTS);
@@ -132,10 +140,8 @@ int rule_reader_get(struct rule_reader *reader, struct rule_row *ret_row)
     if (row.target == NULL || row.action == NULL || row.clients == NULL || row.verify == NULL ||
         (has_connect_to && row.connect_to == NULL))
         return SQLITE_NOMEM;
-    if (sqlite3_column_type(statement, COLUMN_ENABLED) == SQLITE_INTEGER)
-        row.enabled = sqlite3_column_int64(statement, COLUMN_ENABLED);
-    if (sqlite3_column_type(statement, COLUMN_WIDEN) == SQLITE_INTEGER)
-        row.widen = sqlite3_column_int64(statement, COLUMN_WIDEN);
+    row.enabled = plain_integer(statement, COLUMN_ENABLED, ENABLED_UNREADABLE);
+    row.widen = plain_integer(statement, COLUMN_WIDEN, 0);
     int expiry = sqlite3_column_type(statement, COLUMN_EXPIRES_AT);
     if (expiry == SQLITE_INTEGER) {
         row.has_expiry = true;

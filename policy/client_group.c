@@ -334,13 +334,11 @@ const char *client_groups_name_at(const struct client_groups *groups, size_t ind
 
 bool client_groups_find(const struct client_groups *groups, const char *name, uint32_t *ret_id)
 {
-    const struct group *group = find_group(groups, name);
-    if (strcmp(name, CLIENT_GROUP_ANY) == 0)
-        *ret_id = CLIENT_GROUP_ANY_ID;
-    else if (group != NULL)
-        *ret_id = group->id;
-    else
+    bool is_any = strcmp(name, CLIENT_GROUP_ANY) == 0;
+    const struct group *group = is_any ? NULL : find_group(groups, name);
+    if (!is_any && group == NULL)
         return false;
+    *ret_id = is_any ? CLIENT_GROUP_ANY_ID : group->id;
     return true;
 }
 

@@ -107,19 +107,21 @@ static bool is_ipv6_address(const char *text, size_t size)
 
 enum host_name_status host_name_parse(const char *text, size_t size, struct host_name *ret_name)
 {
-    struct host_name name = { 0 };
+    struct host_name name;
     const uint8_t *at = (const uint8_t *)text, *end = at + size, *last_label = at;
+    name.size = name.label_count = name.plain_labels = 0;
     if (size == 0)
         return HOST_NAME_EMPTY;
-    if (is_ipv6_address(text, size))
-        return HOST_NAME_IS_ADDRESS;
     for (;;) {
         const uint8_t *dot = memchr(at, '.', (size_t)(end - at));
         size_t label_size = (size_t)((dot != NULL ? dot : end) - at);
-        enum host_name_status status = check_label(at, label_size);
+        bool has_size = label_size > 0 && label_size <= HOST_NAME_LABEL_MAX;
+        bool is_added = has_size && append_label(&name, at, label_size);
+        bool is_plain = is_added && name.plain_labels == name.label_count;
+        enum host_name_status status = is_plain ? HOST_NAME_OK : check_label(at, label_size);
         if (status != HOST_NAME_OK)
-            return status;
-        if (!append_label(&name, at, label_size))
+            return is_ipv6_address(text, size) ? HOST_NAME_IS_ADDRESS : status;
+        if (!is_added)
             return HOST_NAME_TOO_LONG;
         last_label = at;
         if (dot == NULL)

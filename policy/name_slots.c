@@ -1,5 +1,6 @@
 /* policy/name_slots.c - hashes to nodes. */
 #include "policy/name_slots.h"
+#include "base/huge_pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ static uint64_t slots_for(uint64_t taken)
 
 static bool allocate(struct name_slots *slots, uint64_t count)
 {
-    struct name_slot *slot = count <= UINT32_MAX ? malloc(count * sizeof(*slot)) : NULL;
+    struct name_slot *slot =
+        count <= UINT32_MAX ? huge_pages_allocate(count * sizeof(*slot)) : NULL;
     if (slot == NULL)
         return false;
     for (uint64_t i = 0; i < count; i++)

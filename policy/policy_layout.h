@@ -42,6 +42,9 @@ bool table_editor_reach(struct table_editor *editor, const struct host_name *nam
  * the rule's node in the table, or TABLE_NONE. */
 bool table_editor_add(struct table_editor *editor, const struct compiled_rule *rule,
                       uint32_t *ret_node);
+/* The same where the hashes of the rule's name are known. */
+bool table_editor_add_hashed(struct table_editor *editor, const struct compiled_rule *rule,
+                             const struct name_hashes *hashes, uint32_t *ret_node);
 bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t *ret_node);
 
 /* Adds rules and counts of another table's node to `to_node`, which has none. False when out of

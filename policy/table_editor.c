@@ -55,7 +55,6 @@ bool table_editor_reach(struct table_editor *editor, const struct host_name *nam
     struct name_path beneath;
     uint32_t node = TABLE_NONE;
     beneath.first = name->label_count;
-    name_table_prefetch(editor->table, hashes, name->label_count);
     name_table_follow(editor->table, name, hashes, ret_path);
     if (editor->beneath != NULL && ret_path->first > 0)
         name_table_follow(editor->beneath, name, hashes, &beneath);
@@ -114,9 +113,15 @@ bool table_editor_add(struct table_editor *editor, const struct compiled_rule *r
                       uint32_t *ret_node)
 {
     struct name_hashes hashes;
-    struct name_path path;
     name_hashes_compute(&editor->table->key, &rule->name, &hashes);
-    if (!table_editor_reach(editor, &rule->name, &hashes, &path))
+    return table_editor_add_hashed(editor, rule, &hashes, ret_node);
+}
+
+bool table_editor_add_hashed(struct table_editor *editor, const struct compiled_rule *rule,
+                             const struct name_hashes *hashes, uint32_t *ret_node)
+{
+    struct name_path path;
+    if (!table_editor_reach(editor, &rule->name, hashes, &path))
         return false;
     uint32_t node = path.node[0];
     struct contribution before = contribution_of(editor, node, rule->group);

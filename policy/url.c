@@ -22,7 +22,7 @@ static bool has_scheme(const char *target, size_t size)
 
 bool url_is_meant(const char *target, size_t size)
 {
-    return has_scheme(target, size) || memchr(target, '/', size) != NULL;
+    return memchr(target, '/', size) != NULL; /* a scheme has one, too */
 }
 
 static int hex_value(uint8_t digit)
