@@ -3,13 +3,21 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* A line of the cache: four counters of each row. */
+enum { BLOCK_COUNTERS = 16, BLOCK_ROW_COUNTERS = BLOCK_COUNTERS / FREQUENCY_SKETCH_ROWS };
 
 bool frequency_sketch_init(struct frequency_sketch *sketch, uint32_t width)
 {
-    assert(width > 0 && (width & (width - 1)) == 0);
+    assert(width >= BLOCK_ROW_COUNTERS && (width & (width - 1)) == 0);
+    size_t size = (size_t)FREQUENCY_SKETCH_ROWS * width * sizeof(*sketch->counters);
     *sketch = (struct frequency_sketch){ .width = width, .left_young = width };
-    sketch->counters = calloc((size_t)FREQUENCY_SKETCH_ROWS * width, sizeof(*sketch->counters));
-    return sketch->counters != NULL;
+    sketch->counters = aligned_alloc(BLOCK_COUNTERS * sizeof(*sketch->counters), size);
+    if (sketch->counters == NULL)
+        return false;
+    memset(sketch->counters, 0, size);
+    return true;
 }
 
 void frequency_sketch_release(struct frequency_sketch *sketch)
@@ -18,12 +26,12 @@ void frequency_sketch_release(struct frequency_sketch *sketch)
     sketch->counters = NULL;
 }
 
-/* Two halves of one hash make as many as there are rows (Kirsch and Mitzenmacher 2006). */
+/* One half of the hash chooses the block, two bits of the other the counter of each row. */
 static uint32_t *counter_in(const struct frequency_sketch *sketch, uint32_t row, uint64_t hash)
 {
-    uint32_t first = (uint32_t)hash, step = (uint32_t)(hash >> 32) | 1;
-    uint32_t column = (first + row * step) & (sketch->width - 1);
-    return &sketch->counters[(size_t)row * sketch->width + column];
+    size_t block = (uint32_t)hash & (sketch->width / BLOCK_ROW_COUNTERS - 1);
+    size_t column = hash >> (32 + 2 * row) & (BLOCK_ROW_COUNTERS - 1);
+    return &sketch->counters[block * BLOCK_COUNTERS + row * BLOCK_ROW_COUNTERS + column];
 }
 
 static void grow_old(struct frequency_sketch *sketch, uint32_t count)

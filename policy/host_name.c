@@ -156,6 +156,8 @@ bool host_name_read(struct reader *reader, struct host_name *ret_name)
 
 bool host_name_is_printable(const struct host_name *name)
 {
+    if (name->plain_labels == name->label_count)
+        return name->label_count > 0;
     for (size_t at = 0; name->wire[at] != 0; at += 1u + name->wire[at])
         if (check_label(name->wire + at + 1, name->wire[at]) != HOST_NAME_OK)
             return false;

@@ -43,11 +43,12 @@ void rule_counters_free(struct rule_counters *counters)
     free(counters);
 }
 
-/* Fibonacci hashing: ids that follow each other fall apart. Whoever can type rules may have any
+/* Ids follow each other, as the database gives them: so do their places, close together and without
+ * collisions as long as the ids span fewer than there are. Whoever can type rules may have any
  * policy, so no key is needed. */
 static uint32_t first_place(const struct rule_counters *counters, int64_t rule_id)
 {
-    return (uint32_t)(((uint64_t)rule_id * 0x9E3779B97F4A7C15u) >> 32) & counters->mask;
+    return (uint32_t)rule_id & counters->mask;
 }
 
 static const struct place *find(const struct rule_counters *counters, int64_t rule_id)

@@ -21,7 +21,6 @@ enum {
 /* Room for what a client's message came with. Longer queries than our OPT invites are cut, and so
  * malformed. */
 struct arrival {
-    struct sockaddr_in6 client; /* or a sockaddr_in */
     /* On a wildcard socket: the address that was asked. Aligned for a struct cmsghdr. */
     alignas(size_t) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
     uint8_t query[DNS_EDNS_UDP_BYTES];
@@ -32,7 +31,7 @@ struct late_datagram {
     struct resolver_waiting waiting;
     struct udp_server *server;
     LIST_ENTRY(late_datagram) late;
-    struct sockaddr_in6 client; /* as in an arrival, and so is the next */
+    struct sockaddr_in6 client; /* or a sockaddr_in */
     alignas(size_t) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
     socklen_t client_size;
     size_t control_size;
@@ -47,6 +46,7 @@ struct udp_server {
     LIST_HEAD(, late_datagram) late;
     struct mmsghdr received[BATCH], answered[BATCH];
     struct iovec received_bytes[BATCH], answered_bytes[BATCH];
+    struct sockaddr_in6 clients[BATCH]; /* or sockaddr_in; together, as every one is looked at */
     struct arrival arrivals[BATCH];
     uint8_t answers[BATCH][RESOLVER_ANSWER_MAX];
 };
@@ -55,7 +55,7 @@ struct udp_server {
 static void reset_received(struct udp_server *server, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        server->received[i].msg_hdr.msg_namelen = sizeof(server->arrivals[i].client);
+        server->received[i].msg_hdr.msg_namelen = sizeof(server->clients[i]);
         server->received[i].msg_hdr.msg_controllen =
             server->is_wildcard ? sizeof(server->arrivals[i].control) : 0;
     }
@@ -67,7 +67,7 @@ static void point_at_buffers(struct udp_server *server)
         struct arrival *arrival = &server->arrivals[i];
         server->received_bytes[i] = (struct iovec){ arrival->query, sizeof(arrival->query) };
         server->received[i].msg_hdr = (struct msghdr){
-            .msg_name = &arrival->client,
+            .msg_name = &server->clients[i],
             .msg_iov = &server->received_bytes[i],
             .msg_iovlen = 1,
             .msg_control = server->is_wildcard ? arrival->control : NULL,
@@ -159,7 +159,7 @@ static bool answer_one(struct udp_server *server, size_t from, size_t to, int64_
     struct resolver_request request = {
         .bytes = server->arrivals[from].query,
         .size = server->received[from].msg_len,
-        .client = endpoint_from_sockaddr((const struct sockaddr *)&server->arrivals[from].client),
+        .client = endpoint_from_sockaddr((const struct sockaddr *)&server->clients[from]),
         .now_s = now_s,
     };
     struct ip_address asked = server->is_wildcard ? turn_control_round(query) : server->own.address;
@@ -213,8 +213,12 @@ static unsigned serve_batch(struct udp_server *server)
         return 0;
     int64_t now_s = clock_realtime_s();
     unsigned answer_count = 0;
-    for (size_t i = 0; i < (size_t)count; i++)
+    for (size_t i = 0; i < (size_t)count; i++) {
+        if (i + 1 <
+            (size_t)count) /* the kernel wrote it: it is not in the nearest cache any more */
+            __builtin_prefetch(server->arrivals[i + 1].query);
         answer_count += answer_one(server, i, answer_count, now_s);
+    }
     send_answers(server, answer_count);
     reset_received(server, (size_t)count);
     return (unsigned)count;
