@@ -263,6 +263,36 @@ def test_rules_latest_unused_and_one(start):
     assert "Decided nothing since Pinhole started" in fetch(pinhole, "/rules?sort=unused").body
 
 
+MORE_RULES_THAN_PLACES = 66000  # a worker counts 65,536 by themselves
+
+
+@pytest.mark.seconds(240)
+def test_uses_left_out_are_told(launch, make_policy):
+    """A rule whose use is not counted stands among the unused ones, which say so then; a page of rules of which none is
+    unused leads on."""
+    policy = make_policy([])
+    numbered = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
+    policy.sql(numbered.format(MORE_RULES_THAN_PLACES) + " INSERT INTO rule (id, target, action)"
+               " SELECT i, 'n' || i || '.example.org', 'deny' FROM n;")
+    pinhole = launch(policy, status="127.0.0.1:0", workers=1)
+    ask(pinhole.dns, "n1.example.org")
+    assert fetch_json(pinhole, "/api/v1/rules?sort=unused")["uses_left_out"] == 0
+    page = fetch(pinhole, "/rules?sort=unused").body
+    assert "Decided nothing since Pinhole started" in page and "may be in use" not in page
+    began = time.time()
+    ask_all(pinhole.dns, (question(f"n{number}.example.org").to_wire() for number in range(2, MORE_RULES_THAN_PLACES + 1)))
+    print(f"{MORE_RULES_THAN_PLACES} queries in {time.time() - began:.1f} s")
+    answer = fetch_json(pinhole, "/api/v1/rules?sort=unused")
+    assert answer["uses_left_out"] >= MORE_RULES_THAN_PLACES - 65536
+    assert answer["rules"] == [] and answer["next"] == 2000
+    page = fetch(pinhole, "/rules?sort=unused").body
+    assert "None among the rules with ids from 1 to 2,000 is like that." in page and "No rule is like that" not in page
+    assert "from=2000" in page and "Next page" in page
+    assert "Decided nothing" not in page and "A rule without hits may be in use." in page
+    assert "None among the most used rules, place 1 to 2,000 is like that." in fetch(
+        pinhole, "/rules?sort=hits&q=n65999.").body
+
+
 def test_rules_connections_and_decisions_lead_to_each_other(start):
     pinhole, _ = start()
     with open_connection(pinhole.gate, NAME):
