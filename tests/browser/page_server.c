@@ -56,7 +56,7 @@ static void fill_health(struct stage *stage, struct status_health *health, int64
         { .zone = "",
           .address = "10.0.0.3:53",
           .is_healthy = stage->is_idle,
-          .fault = "no answer to the last 5 questions" },
+          .fault = "the last question timed out" },
         { .zone = "cluster.local",
           .address = "10.96.0.10:53",
           .is_healthy = true,
