@@ -214,7 +214,8 @@ struct status_decisions {
 
 struct status_explanation {
     struct arena arena;
-    const char *missing;                /* also: what was asked can't be read, and why */
+    const char *missing;
+    const char *refused;                /* why what was asked can't be read; NULL: it can */
     const char *outcome;                /* "allowed", "denied", "observed" */
     const char *line[STATUS_LINES_MAX]; /* as `pinhole explain` prints them, without line ends */
     uint32_t line_count;
