@@ -253,6 +253,11 @@ def test_rules_latest_unused_and_one(start):
     ask(pinhole.dns, NAME)
     assert list(rules_of(pinhole, "sort=newest")) == [3, 2, 1]
     assert list(rules_of(pinhole, "sort=newest&from=3")) == [2, 1]
+    greatest = 2 ** 63 - 1
+    policy.sql(insert("last.example.com", id=greatest))
+    assert list(rules_of(pinhole, "sort=newest")) == [greatest, 3, 2, 1]
+    assert list(rules_of(pinhole, f"sort=newest&from={greatest}")) == [3, 2, 1]
+    policy.sql(f"DELETE FROM rule WHERE id = {greatest};")
     assert list(rules_of(pinhole, "sort=unused")) == [2, 3]
     assert list(rules_of(pinhole, "sort=unused&from=2")) == [3]
     assert list(rules_of(pinhole, "rule=2")) == [2]
