@@ -253,11 +253,6 @@ def test_rules_latest_unused_and_one(start):
     ask(pinhole.dns, NAME)
     assert list(rules_of(pinhole, "sort=newest")) == [3, 2, 1]
     assert list(rules_of(pinhole, "sort=newest&from=3")) == [2, 1]
-    greatest = 2 ** 63 - 1
-    policy.sql(insert("last.example.com", id=greatest))
-    assert list(rules_of(pinhole, "sort=newest")) == [greatest, 3, 2, 1]
-    assert list(rules_of(pinhole, f"sort=newest&from={greatest}")) == [3, 2, 1]
-    policy.sql(f"DELETE FROM rule WHERE id = {greatest};")
     assert list(rules_of(pinhole, "sort=unused")) == [2, 3]
     assert list(rules_of(pinhole, "sort=unused&from=2")) == [3]
     assert list(rules_of(pinhole, "rule=2")) == [2]
@@ -270,6 +265,12 @@ def test_rules_latest_unused_and_one(start):
         found, start_at = found + [rule["id"] for rule in answer["rules"]], answer["next"]
     assert found == sorted(found) and len(found) == len(set(found)) == 302 and 1 not in found
     assert "Decided nothing since Pinhole started" in fetch(pinhole, "/rules?sort=unused").body
+    greatest = 2 ** 63 - 1
+    policy.sql(insert("last.example.com", id=greatest))
+    newest = list(rules_of(pinhole, "sort=newest"))
+    assert newest[:2] == [greatest, 303]
+    assert list(rules_of(pinhole, f"sort=newest&from={greatest}"))[:99] == newest[1:]
+    assert list(rules_of(pinhole, f"rule={greatest}")) == [greatest]
 
 
 MORE_RULES_THAN_PLACES = 66000  # a worker counts 65,536 by themselves
