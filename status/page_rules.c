@@ -122,7 +122,10 @@ static void add_row(const struct table *table, const struct status_rule *rule,
     table_cell(table, COLUMN_CLIENTS, rule->clients, output);
     add_strength(table, rule, output);
     add_linked_count(table, COLUMN_HITS, rule->hits, "/decisions", rule->id, output);
-    table_cell_ago(table, COLUMN_USED, rule->last_used_s, view, output);
+    if (rule->last_used_s == 0 && view->data->rules.uses_left_out > 0)
+        table_cell(table, COLUMN_USED, "not known", output);
+    else
+        table_cell_ago(table, COLUMN_USED, rule->last_used_s, view, output);
     add_linked_count(table, COLUMN_LIVE, rule->live_connections, "/connections", rule->id, output);
     add_certificate(table, rule, output);
     table_row_close(output);

@@ -16,7 +16,7 @@ const { HtmlValidate } = require("html-validate");
 const axePath = require.resolve("axe-core/axe.min.js");
 
 const MISSING = "/nothing/at/all";
-const PAGES = ["/", "/rules", "/denied", "/connections", "/decisions", "/explain",
+const PAGES = ["/", "/rules", "/rules?sort=unused", "/denied", "/connections", "/decisions", "/explain",
   "/explain?target=%3Cb%3Ex.example&client=10.0.0.1", "/rules?q=%22%3E%3Cscript%3E&state=refused&sort=hits",
   "/decisions?q=%22%3E%3Cscript%3E&outcome=denied&rule=1", MISSING];
 const LOOKS = [

@@ -144,6 +144,7 @@ static void fill_rules(struct status_rules *rules, enum status_order order, int6
     rules->has_total = true;
     rules->total = 1428;
     rules->next = 9;
+    rules->uses_left_out = order == STATUS_ORDER_UNUSED ? 1204 : 0;
 }
 
 static void add_denied(struct status_denied_names *denied, const struct status_denied *row)

@@ -299,6 +299,9 @@ def test_uses_left_out_are_told(launch, make_policy):
     assert "None among the rules with ids from 1 to 2,000 is like that." in page and "No rule is like that" not in page
     assert "from=2000" in page and "Next page" in page
     assert "Decided nothing" not in page and "A rule without hits may be in use." in page
+    policy.sql(insert("fresh.example.com"))
+    page = fetch(pinhole, f"/rules?rule={MORE_RULES_THAN_PLACES + 1}").body
+    assert "fresh.example.com" in page and ">not known</td>" in page and "never" not in page
     assert "None among the most used rules, place 1 to 2,000 is like that." in fetch(
         pinhole, "/rules?sort=hits&q=n65999.").body
 
