@@ -1,15 +1,8 @@
 /* app/dns_servers.c - the DNS servers that workers ask, and how these answer. */
 #include "app/dns_servers.h"
+#include "app/status_words.h"
 #include "app/worker.h"
 #include "base/text.h"
-
-static const char *write_endpoint(const struct endpoint *endpoint, struct arena *arena)
-{
-    char buffer[80];
-    struct text text = text_in(buffer, sizeof(buffer));
-    endpoint_add_to(endpoint, &text);
-    return arena_copy(arena, buffer);
-}
 
 static const char *write_zone(const struct zone *zone, struct arena *arena)
 {
@@ -35,7 +28,7 @@ static void add_zone(const struct dns_servers_parts *parts, uint32_t index, stru
     for (uint32_t i = 0; i < zone->server_count; i++) {
         struct dns_server *server = &servers->server[servers->count++];
         server->zone = name;
-        server->address = write_endpoint(&zone->server[i], arena);
+        server->address = status_copy_endpoint(&zone->server[i], arena);
         for (uint32_t k = 0; k < parts->worker_count; k++)
             worker_add_zone_health(parts->workers[k], index, i, &server->health);
     }
@@ -51,7 +44,7 @@ struct dns_servers dns_servers_look(const struct dns_servers_parts *parts, struc
     for (uint32_t i = 0; i < options->upstream_dns_count; i++) {
         struct dns_server *server = &servers.server[servers.count++];
         server->zone = "";
-        server->address = write_endpoint(&options->upstream_dns[i], arena);
+        server->address = status_copy_endpoint(&options->upstream_dns[i], arena);
         for (uint32_t k = 0; k < parts->worker_count; k++)
             worker_add_upstream_health(parts->workers[k], i, &server->health);
     }

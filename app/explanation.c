@@ -234,6 +234,13 @@ void explanation_add_to(const struct explanation *explanation, struct text *text
     text_add_format(text, "%s: %s\n", explanation_outcome(explanation), explanation->sentence);
 }
 
+bool explanation_can_read(const char *target, struct fault *fault)
+{
+    struct url_explanation url = { 0 };
+    struct compiled_rule host;
+    return url_explanation_read(&url, target, &host, fault);
+}
+
 bool explanation_make(const struct explanation_question *question,
                       struct explanation *ret_explanation, struct fault *fault)
 {

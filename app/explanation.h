@@ -31,6 +31,9 @@ struct explanation {
     char sentence[512], pattern[RULE_HOSTNAME_BYTES];
 };
 
+/* False with a fault: the target names no single host. */
+bool explanation_can_read(const char *target, struct fault *fault);
+
 /* False with a fault: the target can't be read, or memory is short. Large: not for the stack. */
 bool explanation_make(const struct explanation_question *question,
                       struct explanation *ret_explanation, struct fault *fault);

@@ -11,6 +11,14 @@ struct rule_count rule_uses_of(const struct rule_uses *uses, int64_t rule_id)
     return sum;
 }
 
+uint64_t rule_uses_left_out(const struct rule_uses *uses)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < uses->worker_count; i++)
+        sum += rule_counters_left_out(worker_rules(uses->workers[i]));
+    return sum;
+}
+
 struct use {
     int64_t rule_id;
     uint64_t hits;

@@ -10,6 +10,9 @@ struct rule_uses {
 
 struct rule_count rule_uses_of(const struct rule_uses *uses, int64_t rule_id);
 
+/* Decisions that are not among those of their rule; to be asked after what it shall speak of. */
+uint64_t rule_uses_left_out(const struct rule_uses *uses);
+
 /* The rules that decided at all, those that did most often first; of equals the lower id. The
  * caller frees `*ret_ids`. False when out of memory. */
 bool rule_uses_list(const struct rule_uses *uses, int64_t **ret_ids, size_t *ret_count);

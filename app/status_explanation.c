@@ -52,6 +52,10 @@ void status_explanation_fill(const struct tables_reading *reading, struct databa
     struct status_explanation *data = &reading->request->data->explanation;
     struct provider_catalogue *providers = NULL;
     struct fault fault = { 0 };
+    if (!explanation_can_read(reading->request->query.target, &fault)) {
+        data->refused = status_tables_missing(DATABASE_FAILED, &fault, &data->arena);
+        return;
+    }
     enum database_status status = page_reader_providers(database, &providers, &fault);
     if (status == DATABASE_OK) {
         struct policy *policy = policy_feed_latest(reading->feed);

@@ -1,7 +1,7 @@
 /* app/status_health.c - the health that the status page shows. */
 #include "app/status_health.h"
 #include "app/log_thread.h"
-#include "base/text.h"
+#include "app/status_words.h"
 #include "db/policy_file.h"
 #include "net/socket.h"
 #include "policy/policy.h"
@@ -11,20 +11,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static const char *write_endpoint(const struct endpoint *endpoint, struct arena *arena)
-{
-    char buffer[80];
-    struct text text = text_in(buffer, sizeof(buffer));
-    endpoint_add_to(endpoint, &text);
-    return arena_copy(arena, buffer);
-}
-
 static void add_listener(struct status_health *health, const char *kind,
                          const struct endpoint *endpoint, const char *note)
 {
     if (health->listener_count < STATUS_LISTENERS_MAX)
         health->listener[health->listener_count++] =
-            (struct status_listener){ kind, write_endpoint(endpoint, &health->arena), note };
+            (struct status_listener){ kind, status_copy_endpoint(endpoint, &health->arena), note };
 }
 
 static void fill_listeners(const struct options *options, struct status_health *health)

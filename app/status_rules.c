@@ -164,5 +164,6 @@ void status_rules_fill(const struct tables_reading *reading, struct database *da
             status_tables_missing(fill(&filling, &page, database, &fault), &fault, &rules->arena);
     else
         rules->missing = "out of memory";
+    rules->uses_left_out = rule_uses_left_out(&reading->uses);
     certificate_ends_free(ends);
 }

@@ -99,8 +99,7 @@ static const char *caution_of(const char *reason)
         return "A deny goes before an allow: delete or narrow it.";
     if (strcmp(reason, reason_word(REASON_PARENT)) == 0)
         return "Names below it are allowed, and it is not. If it serves all buckets of a store, "
-               "the "
-               "SQL allows them all.";
+               "the SQL allows them all.";
     return "";
 }
 

@@ -2,6 +2,7 @@
 #include "app/status_words.h"
 #include "base/text.h"
 #include "policy/policy.h"
+#include "status/arena.h"
 
 #include <string.h>
 
@@ -18,6 +19,14 @@ void status_write_address(const struct ip_address *address, char ret_text[STATUS
 {
     struct text text = text_in(ret_text, STATUS_CLIENT_BYTES);
     ip_address_add_to(address, &text);
+}
+
+const char *status_copy_endpoint(const struct endpoint *endpoint, struct arena *arena)
+{
+    char buffer[80];
+    struct text text = text_in(buffer, sizeof(buffer));
+    endpoint_add_to(endpoint, &text);
+    return arena_copy(arena, buffer);
 }
 
 const char *status_group_of(const struct policy *policy, const struct ip_address *address)

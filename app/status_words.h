@@ -4,6 +4,7 @@
 #include "base/address.h"
 #include "policy/host_name.h"
 
+struct arena;
 struct policy;
 
 enum { STATUS_NAME_BYTES = 4 * HOST_NAME_WIRE_MAX + 8, STATUS_CLIENT_BYTES = 64 };
@@ -12,6 +13,8 @@ enum { STATUS_NAME_BYTES = 4 * HOST_NAME_WIRE_MAX + 8, STATUS_CLIENT_BYTES = 64 
 void status_write_name(const struct host_name *name, uint16_t port,
                        char ret_text[STATUS_NAME_BYTES]);
 void status_write_address(const struct ip_address *address, char ret_text[STATUS_CLIENT_BYTES]);
+/* "10.0.0.2:53", in the arena. */
+const char *status_copy_endpoint(const struct endpoint *endpoint, struct arena *arena);
 
 /* The home group of a client; borrowed of the policy. */
 const char *status_group_of(const struct policy *policy, const struct ip_address *address);

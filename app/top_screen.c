@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LINE_BYTES = 1024, HEAD_LINES = 9, CELL_BYTES = 256, LEAST_ROWS = 3 };
+enum { LINE_BYTES = 1024, CELL_BYTES = 256, LEAST_ROWS = 3, TABLES = 3, TABLE_HEAD_LINES = 2 };
 
 /* A line that is being written; cut at the columns when it is added. */
 static void add_line(const char *line, struct top_size size, struct text *screen)
@@ -52,6 +52,29 @@ static void add_fault(struct json fault, const char *what, struct top_size size,
         add_line(buffer, size, screen);
 }
 
+/* A line for each that fails: "! DNS server 10.96.0.10:53 of cluster.local fails: ...". */
+static void add_failing_servers(struct json servers, struct top_size size, struct text *screen)
+{
+    char buffer[LINE_BYTES];
+    struct json server;
+    struct json_elements all = json_elements_of(servers);
+    while (json_elements_next(&all, &server)) {
+        if (json_is_true(json_member(server, "healthy")))
+            continue;
+        struct text what = text_in(buffer, sizeof(buffer));
+        text_add(&what, "! DNS server ");
+        json_add_plain(json_member(server, "address"), &what);
+        size_t before = what.size;
+        text_add(&what, " for ");
+        size_t after = what.size;
+        json_add_plain(json_member(server, "zone"), &what);
+        if (what.size == after) /* of all other names */
+            what.size = before;
+        text_add(&what, " fails: ");
+        add_fault(json_member(server, "fault"), buffer, size, screen);
+    }
+}
+
 static void add_health(struct json health, struct top_size size, struct text *screen)
 {
     char buffer[LINE_BYTES];
@@ -71,6 +94,7 @@ static void add_health(struct json health, struct top_size size, struct text *sc
     add_line(buffer, size, screen);
     add_fault(json_member(policy, "load_fault"), "! the policy is stale: ", size, screen);
     add_fault(json_member(json_member(health, "database"), "fault"), "! database: ", size, screen);
+    add_failing_servers(json_member(health, "dns_servers"), size, screen);
 }
 
 static void add_rules(struct json rules, struct top_size size, struct text *screen)
@@ -206,15 +230,24 @@ static const struct table connection_table = { "LIVE CONNECTIONS", "connections"
 static const struct table decision_table = { "RECENT DECISIONS", "decisions",
                                              COLUMNS_OF(decision_columns) };
 
+static unsigned count_lines(const struct text *screen)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < screen->size; i++)
+        count += screen->at[i] == '\n';
+    return count;
+}
+
 void top_screen_add(const struct top_answers *answers, struct top_before *before, int64_t now_ms,
                     struct top_size size, struct text *screen)
 {
-    unsigned left = size.rows > HEAD_LINES + 6 ? (size.rows - HEAD_LINES - 6) / 3 : 0;
-    struct top_size table_size = { size.columns, left > LEAST_ROWS ? left : LEAST_ROWS };
     int64_t now_s = number_in(answers->health, "now");
     add_health(answers->health, size, screen);
     add_rules(json_member(answers->health, "rules"), size, screen);
     add_traffic(answers->traffic, before, now_ms, size, screen);
+    unsigned taken = count_lines(screen) + TABLES * TABLE_HEAD_LINES + 1; /* the cursor's line */
+    unsigned left = size.rows > taken ? (size.rows - taken) / TABLES : 0;
+    struct top_size table_size = { size.columns, left > LEAST_ROWS ? left : LEAST_ROWS };
     add_table(&denied_table, answers->denied, now_s, table_size, screen);
     add_table(&connection_table, answers->connections, now_s, table_size, screen);
     add_table(&decision_table, answers->decisions, now_s, table_size, screen);

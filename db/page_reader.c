@@ -63,12 +63,12 @@ static int prepare_rules(sqlite3 *connection, const char *sql, const struct rule
 static int read_rules(sqlite3 *connection, const struct rule_page *page)
 {
     sqlite3_stmt *statement = NULL;
-    int64_t behind = page->after_id == 0 && page->is_newest_first ? INT64_MAX : page->after_id;
+    int64_t latest = page->after_id > 0 ? page->after_id - 1 : INT64_MAX;
     const char *sql =
-        page->is_newest_first ? RULES_WHERE("id < ?1", "id DESC") : RULES_WHERE("id > ?1", "id");
+        page->is_newest_first ? RULES_WHERE("id <= ?1", "id DESC") : RULES_WHERE("id > ?1", "id");
     int code = prepare_rules(connection, sql, page, &statement);
     if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(statement, 1, behind);
+        code = sqlite3_bind_int64(statement, 1, page->is_newest_first ? latest : page->after_id);
     if (code == SQLITE_OK)
         while ((code = sqlite3_step(statement)) == SQLITE_ROW)
             give_rule(page, statement);

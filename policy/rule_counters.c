@@ -5,6 +5,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define OF_NOBODY INT64_MIN /* a rule id that no rule has */
+#define NOWHERE   UINT32_MAX
+
 struct place {
     _Atomic uint64_t queries, connections;
     _Atomic int64_t last_used_s;
@@ -17,7 +20,7 @@ struct rule_counters {
     uint32_t mask;
     _Atomic uint64_t left_out;
     struct place *place;       /* owned */
-    _Atomic int64_t rule_id[]; /* of each place; 0: free */
+    _Atomic int64_t rule_id[]; /* of each place; 0: free since the start */
 };
 
 struct rule_counters *rule_counters_new(uint32_t places)
@@ -51,22 +54,70 @@ static uint32_t first_place(const struct rule_counters *counters, int64_t rule_i
     return (uint32_t)rule_id & counters->mask;
 }
 
-static const struct place *find(const struct rule_counters *counters, int64_t rule_id)
+static uint32_t find(const struct rule_counters *counters, int64_t rule_id)
 {
     uint32_t first = first_place(counters, rule_id);
     for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
         uint32_t at = (first + i) & counters->mask;
-        int64_t held = atomic_load_explicit(&counters->rule_id[at], memory_order_relaxed);
+        int64_t held = atomic_load_explicit(&counters->rule_id[at], memory_order_acquire);
         if (held == rule_id)
-            return &counters->place[at];
+            return at;
         if (held == 0)
-            return NULL;
+            return NOWHERE;
     }
-    return NULL;
+    return NOWHERE;
 }
 
-/* The owner's: takes a free place where there is none of the rule's. */
-static struct place *find_or_take(struct rule_counters *counters, int64_t rule_id)
+/* How readers know a place that changes hands meanwhile: its id is OF_NOBODY before its counts are
+ * cleared, and they look at the id again behind the counts. Each clearing store is a release, which
+ * heads the owner's later ones to the same count (C17 5.1.2.4, release sequence); and whoever sees
+ * an id changed sees what was left out for it. */
+static void clear(struct place *place)
+{
+    atomic_store_explicit(&place->queries, 0, memory_order_release);
+    atomic_store_explicit(&place->connections, 0, memory_order_release);
+    atomic_store_explicit(&place->last_used_s, 0, memory_order_release);
+    atomic_store_explicit(&place->live_connections, 0, memory_order_release);
+}
+
+static bool is_idle(const struct place *place, int64_t now_s)
+{
+    int64_t last_used_s = atomic_load_explicit(&place->last_used_s, memory_order_relaxed);
+    return counter_read(&place->live_connections) == 0 &&
+           now_s - last_used_s >= RULE_COUNTERS_IDLE_S;
+}
+
+static bool is_older(const struct place *place, const struct place *other)
+{
+    return atomic_load_explicit(&place->last_used_s, memory_order_relaxed) <
+           atomic_load_explicit(&other->last_used_s, memory_order_relaxed);
+}
+
+/* The owner's, where the rule has no place and none is free. */
+static struct place *take_over(struct rule_counters *counters, int64_t rule_id, int64_t now_s)
+{
+    uint32_t first = first_place(counters, rule_id), oldest_at = 0;
+    struct place *oldest = NULL;
+    for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
+        uint32_t at = (first + i) & counters->mask;
+        struct place *place = &counters->place[at];
+        if (!is_idle(place, now_s) || (oldest != NULL && !is_older(place, oldest)))
+            continue;
+        oldest = place;
+        oldest_at = at;
+    }
+    if (oldest == NULL)
+        return NULL;
+    counter_add(&counters->left_out,
+                counter_read(&oldest->queries) + counter_read(&oldest->connections));
+    atomic_store_explicit(&counters->rule_id[oldest_at], OF_NOBODY, memory_order_release);
+    clear(oldest);
+    atomic_store_explicit(&counters->rule_id[oldest_at], rule_id, memory_order_release);
+    return oldest;
+}
+
+/* The owner's: takes a place where there is none of the rule's. */
+static struct place *find_or_take(struct rule_counters *counters, int64_t rule_id, int64_t now_s)
 {
     uint32_t first = first_place(counters, rule_id);
     for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
@@ -77,12 +128,12 @@ static struct place *find_or_take(struct rule_counters *counters, int64_t rule_i
         if (held == 0 || held == rule_id)
             return &counters->place[at];
     }
-    return NULL;
+    return take_over(counters, rule_id, now_s);
 }
 
 static struct place *use(struct rule_counters *counters, int64_t rule_id, int64_t now_s)
 {
-    struct place *place = find_or_take(counters, rule_id);
+    struct place *place = find_or_take(counters, rule_id, now_s);
     if (place == NULL)
         counter_add(&counters->left_out, 1);
     else
@@ -104,54 +155,67 @@ void rule_counters_connection(struct rule_counters *counters, int64_t rule_id, i
         counter_add(&place->connections, 1);
 }
 
-/* Places are never given back, so who found none when it opened finds none when it closes. */
-static void add_live(struct rule_counters *counters, int64_t rule_id, uint64_t more)
-{
-    struct place *place = find_or_take(counters, rule_id);
-    if (place != NULL)
-        counter_add(&place->live_connections, more);
-}
-
 void rule_counters_opened(struct rule_counters *counters, int64_t rule_id)
 {
-    add_live(counters, rule_id, 1);
+    uint32_t at = find(counters, rule_id);
+    if (at != NOWHERE)
+        counter_add(&counters->place[at].live_connections, 1);
 }
 
+/* It may have opened while the rule had no place: never below nothing. */
 void rule_counters_closed(struct rule_counters *counters, int64_t rule_id)
 {
-    add_live(counters, rule_id, UINT64_MAX); /* minus 1 */
+    uint32_t at = find(counters, rule_id);
+    if (at != NOWHERE && counter_read(&counters->place[at].live_connections) > 0)
+        counter_add(&counters->place[at].live_connections, UINT64_MAX); /* minus 1 */
 }
 
-static void add_place(const struct place *place, struct rule_count *sum)
+static uint64_t acquire(const _Atomic uint64_t *count)
 {
-    int64_t last_used_s = atomic_load_explicit(&place->last_used_s, memory_order_relaxed);
-    sum->queries += counter_read(&place->queries);
-    sum->connections += counter_read(&place->connections);
-    sum->live_connections += counter_read(&place->live_connections);
-    if (last_used_s > sum->last_used_s)
-        sum->last_used_s = last_used_s;
+    return atomic_load_explicit(count, memory_order_acquire);
+}
+
+/* False: the place changed hands meanwhile, and what was read may be of both. */
+static bool read_place(const struct rule_counters *counters, uint32_t at,
+                       struct rule_count *ret_count)
+{
+    const struct place *place = &counters->place[at];
+    int64_t rule_id = atomic_load_explicit(&counters->rule_id[at], memory_order_acquire);
+    const struct rule_count count = {
+        .rule_id = rule_id,
+        .queries = acquire(&place->queries),
+        .connections = acquire(&place->connections),
+        .last_used_s = atomic_load_explicit(&place->last_used_s, memory_order_acquire),
+        .live_connections = acquire(&place->live_connections),
+    };
+    if (atomic_load_explicit(&counters->rule_id[at], memory_order_acquire) != rule_id)
+        return false;
+    *ret_count = count;
+    return true;
 }
 
 void rule_counters_add_to(const struct rule_counters *counters, int64_t rule_id,
                           struct rule_count *sum)
 {
-    const struct place *place = find(counters, rule_id);
+    struct rule_count count;
+    uint32_t at = find(counters, rule_id);
     sum->rule_id = rule_id;
-    if (place != NULL)
-        add_place(place, sum);
+    if (at == NOWHERE || !read_place(counters, at, &count) || count.rule_id != rule_id)
+        return;
+    sum->queries += count.queries;
+    sum->connections += count.connections;
+    sum->live_connections += count.live_connections;
+    if (count.last_used_s > sum->last_used_s)
+        sum->last_used_s = count.last_used_s;
 }
 
 void rule_counters_each(const struct rule_counters *counters,
                         void (*each)(void *context, const struct rule_count *count), void *context)
 {
-    for (uint32_t i = 0; i <= counters->mask; i++) {
-        struct rule_count count = { .rule_id = atomic_load_explicit(&counters->rule_id[i],
-                                                                    memory_order_relaxed) };
-        if (count.rule_id == 0)
-            continue;
-        add_place(&counters->place[i], &count);
-        each(context, &count);
-    }
+    struct rule_count count;
+    for (uint32_t i = 0; i <= counters->mask; i++)
+        if (read_place(counters, i, &count) && count.rule_id != 0 && count.rule_id != OF_NOBODY)
+            each(context, &count);
 }
 
 uint64_t rule_counters_left_out(const struct rule_counters *counters)

@@ -219,8 +219,8 @@ static struct flight *find_flight(struct forwarder *forwarder, const struct ques
 {
     struct flight *flight;
     LIST_FOREACH(flight, &forwarder->flights[hash_question(forwarder, question) % BUCKETS], bucket)
-    if (is_same_question(&flight->question, question))
-        return flight;
+        if (is_same_question(&flight->question, question))
+            return flight;
     return NULL;
 }
 

@@ -171,7 +171,7 @@ static void on_resume(uv_timer_t *timer)
     if (gate->spare_descriptor < 0)
         gate->spare_descriptor = open_spare();
     LIST_FOREACH(listener, &gate->listeners, listeners)
-    accept_some(listener);
+        accept_some(listener);
 }
 
 /* One accept4(): the descriptor, or -1 with errno. */
@@ -362,7 +362,7 @@ void gate_accept_last(struct gate *gate)
 {
     struct listener *listener;
     LIST_FOREACH(listener, &gate->listeners, listeners)
-    accept_last(listener);
+        accept_last(listener);
     gate_stop(gate);
 }
 

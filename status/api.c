@@ -50,6 +50,7 @@ void api_rules(const struct view *view, struct output *output)
         json_add_count(&json, "total", rules->total);
     else
         json_add_null(&json, "total");
+    json_add_count(&json, "uses_left_out", rules->uses_left_out);
     add_next(&json, rules->next);
     json_close_object(&json);
     output_add(output, "\n");

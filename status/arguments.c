@@ -78,14 +78,17 @@ static bool decode(struct reader reader, char *ret_text, size_t capacity)
     return is_utf8(ret_text);
 }
 
+/* Up to the greatest id that a row can have. */
 static bool read_number(const char *text, uint64_t *ret_number)
 {
     uint64_t number = 0;
     size_t size = strlen(text);
-    if (size == 0 || size > 18 || strspn(text, "0123456789") != size)
+    if (size == 0 || size > 19 || strspn(text, "0123456789") != size)
         return false;
     for (; *text != '\0'; text++)
         number = number * 10 + (uint64_t)(*text - '0');
+    if (number > INT64_MAX)
+        return false;
     *ret_number = number;
     return true;
 }

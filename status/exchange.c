@@ -240,7 +240,12 @@ static void leave_waiting(struct exchange *exchange)
 static void write_answer(struct exchange *exchange, const struct status_data *data)
 {
     const struct route *route = exchange->route;
+    const char *refused = route_refused(route, &exchange->query, data);
     const char *missing = route_missing(route, &exchange->query, data);
+    if (refused != NULL) {
+        refuse(exchange, MHD_HTTP_BAD_REQUEST, refused);
+        return;
+    }
     if (missing != NULL) {
         refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, missing);
         return;

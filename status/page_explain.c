@@ -34,9 +34,9 @@ static void add_explanation(const struct view *view, struct output *output)
 {
     const struct status_explanation *explanation = &view->data->explanation;
     html_markup(output, "<div id=\"explanation\">\n");
-    if (explanation->missing != NULL) {
-        html_element(output, "p", "missing", explanation->missing);
-    } else {
+    if (explanation->refused != NULL) {
+        html_element(output, "p", "missing", explanation->refused);
+    } else if (!table_missing(explanation->missing, output)) {
         add_outcome(explanation, output);
         html_markup(output, "<pre tabindex=\"0\" aria-label=\"Explanation\">");
         for (uint32_t i = 0; i < explanation->line_count; i++) {

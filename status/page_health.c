@@ -111,7 +111,7 @@ static void add_server(const struct status_server *server, int64_t now_s, struct
     if (server->latency_us > 0)
         output_add_format(output, " %.1f ms", (double)server->latency_us / 1000);
     if (!server->is_healthy) {
-        html_markup(output, " ");
+        html_markup(output, server->latency_us > 0 ? ", " : " ");
         html_text(output, server->fault);
         html_markup(output, ", ");
         html_ago(output, server->last_failure_s, now_s);

@@ -122,10 +122,33 @@ static void add_row(const struct table *table, const struct status_rule *rule,
     table_cell(table, COLUMN_CLIENTS, rule->clients, output);
     add_strength(table, rule, output);
     add_linked_count(table, COLUMN_HITS, rule->hits, "/decisions", rule->id, output);
-    table_cell_ago(table, COLUMN_USED, rule->last_used_s, view, output);
+    if (rule->last_used_s == 0 && view->data->rules.uses_left_out > 0)
+        table_cell(table, COLUMN_USED, "not known", output);
+    else
+        table_cell_ago(table, COLUMN_USED, rule->last_used_s, view, output);
     add_linked_count(table, COLUMN_LIVE, rule->live_connections, "/connections", rule->id, output);
     add_certificate(table, rule, output);
     table_row_close(output);
+}
+
+/* There may be some further on: a page of unused rules goes by their numbers, one of used rules by
+ * how often they are. */
+static void add_none(const struct status_rules *rules, const struct status_selection *selection,
+                     struct output *output)
+{
+    if (selection == NULL) {
+        table_empty("No rule yet: everything is denied.", output);
+    } else if (rules->next == 0) {
+        table_empty("No rule is like that.", output);
+    } else {
+        html_markup(output, "<p class=\"empty\">None among the ");
+        html_markup(output, selection->order == STATUS_ORDER_HITS ? "most used rules, place "
+                                                                  : "rules with ids from ");
+        html_count(output, selection->from + 1);
+        html_markup(output, " to ");
+        html_count(output, rules->next);
+        html_markup(output, " is like that. The next page looks at more.</p>\n");
+    }
 }
 
 static void add_table(const struct view *view, const struct status_selection *selection,
@@ -136,9 +159,7 @@ static void add_table(const struct view *view, const struct status_selection *se
     if (table_missing(rules->missing, output))
         return;
     if (rules->count == 0) {
-        table_empty(selection == NULL ? "No rule yet: everything is denied."
-                                      : "No rule is like that.",
-                    output);
+        add_none(rules, selection, output);
         return;
     }
     table_open(&table, view, output);
@@ -172,6 +193,17 @@ static void add_choices(const struct view *view, struct output *output)
     table_choices_close(output);
 }
 
+/* Whoever deletes rules that seem unused must know. */
+static void add_left_out(const struct status_rules *rules, struct output *output)
+{
+    if (rules->uses_left_out == 0)
+        return;
+    html_markup(output, "<p class=\"missing\">");
+    html_count(output, rules->uses_left_out);
+    html_markup(output, " decisions are missing in the hits of their rules: more rules were used "
+                        "than are counted by themselves. A rule without hits may be in use.</p>\n");
+}
+
 /* What the choice can't say in a word. */
 static void add_meaning(const struct view *view, struct output *output)
 {
@@ -179,9 +211,13 @@ static void add_meaning(const struct view *view, struct output *output)
     enum status_order order = view->query->rules.order;
     if ((order != STATUS_ORDER_UNUSED && order != STATUS_ORDER_HITS) || health->missing != NULL)
         return;
-    html_markup(output, order == STATUS_ORDER_UNUSED
-                            ? "<p class=\"found\">Decided nothing since Pinhole started, "
-                            : "<p class=\"found\">Counted since Pinhole started, ");
+    html_markup(output, "<p class=\"found\">");
+    if (order == STATUS_ORDER_HITS)
+        html_markup(output, "Counted since Pinhole started, ");
+    else if (view->data->rules.uses_left_out > 0)
+        html_markup(output, "No decision known since Pinhole started, ");
+    else
+        html_markup(output, "Decided nothing since Pinhole started, ");
     html_ago(output, health->started_s, view->now_s);
     html_markup(output, ".</p>\n");
 }
@@ -199,6 +235,8 @@ void page_rules(const struct view *view, struct output *output)
     add_choices(view, output);
     html_markup(output, "<div id=\"rules\" data-live>\n");
     add_meaning(view, output);
+    if (rules->missing == NULL)
+        add_left_out(rules, output);
     if (rules->has_total && rules->missing == NULL) {
         html_markup(output, "<p class=\"found\">");
         html_count(output, rules->total);

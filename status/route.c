@@ -151,6 +151,13 @@ const char *route_query(const struct route *route, const struct arguments *argum
     return wrong;
 }
 
+const char *route_refused(const struct route *route, const struct status_query *query,
+                          const struct status_data *data)
+{
+    bool is_asked = (query->parts & STATUS_EXPLANATION) != 0 && route->media != MEDIA_HTML;
+    return is_asked ? data->explanation.refused : NULL;
+}
+
 const char *route_missing(const struct route *route, const struct status_query *query,
                           const struct status_data *data)
 {

@@ -25,6 +25,11 @@ const struct route *route_find(const char *path);
 const char *route_query(const struct route *route, const struct arguments *arguments,
                         struct status_query *ret_query);
 
+/* What only the source could see to be wrong with the arguments; NULL: nothing. A page shows the
+ * sentence itself. */
+const char *route_refused(const struct route *route, const struct status_query *query,
+                          const struct status_data *data);
+
 /* Why an answer of this route can't be given from `data`: a set's `missing`; NULL: it can. A page
  * shows the sentence itself, where the set would be. */
 const char *route_missing(const struct route *route, const struct status_query *query,

@@ -142,9 +142,11 @@ struct status_rules {
     const char *missing;
     struct status_rule row[STATUS_ROWS_MAX];
     uint32_t count;
-    bool has_total; /* `total` is known: it costs too much to count what a search finds */
-    uint64_t total; /* that the selection finds on all its pages */
-    uint64_t next;  /* `from` of the next page; 0: there is none */
+    bool has_total;         /* `total` is known: it costs too much to count what a search finds */
+    uint64_t total;         /* that the selection finds on all its pages */
+    uint64_t next;          /* `from` of the next page; 0: there is none */
+    uint64_t uses_left_out; /* decisions of any rules that are missing in their hits and last uses;
+                             * 0: a rule without hits decided nothing */
 };
 
 /* Denied names ------------------------------------------------------------------------------- */
@@ -212,7 +214,8 @@ struct status_decisions {
 
 struct status_explanation {
     struct arena arena;
-    const char *missing;                /* also: what was asked can't be read, and why */
+    const char *missing;
+    const char *refused;                /* why what was asked can't be read; NULL: it can */
     const char *outcome;                /* "allowed", "denied", "observed" */
     const char *line[STATUS_LINES_MAX]; /* as `pinhole explain` prints them, without line ends */
     uint32_t line_count;

@@ -100,9 +100,9 @@ static struct board_entry *find_class(const struct board_bucket *bucket,
 {
     struct board_entry *entry;
     LIST_FOREACH(entry, bucket, bucket)
-    if (memcmp(&entry->target.class, &question->class, sizeof(question->class)) == 0 &&
-        is_of_address(entry, question))
-        break;
+        if (memcmp(&entry->target.class, &question->class, sizeof(question->class)) == 0 &&
+            is_of_address(entry, question))
+            break;
     return entry;
 }
 
@@ -112,7 +112,7 @@ static bool has_all_classes(const struct board_bucket *bucket,
     const struct board_entry *entry;
     uint32_t count = 0;
     LIST_FOREACH(entry, bucket, bucket)
-    count += entry->target.class.alpn_size > 0 && is_of_address(entry, question) ? 1 : 0;
+        count += entry->target.class.alpn_size > 0 && is_of_address(entry, question) ? 1 : 0;
     return count >= BOARD_CLASSES_MAX;
 }
 
@@ -222,8 +222,7 @@ static bool may_probe(const struct certificate_board *board, const struct check_
     uint32_t of_client = 0, of_address = 0;
     if (!is_below(board->cold_count, limits->in_all))
         return false;
-    LIST_FOREACH(entry, &board->cold, cold)
-    {
+    LIST_FOREACH(entry, &board->cold, cold) {
         of_client += is_same_client(&entry->client, &question->client) ? 1 : 0;
         of_address +=
             ip_address_equal(&entry->target.endpoint.address, &question->endpoint.address) ? 1 : 0;
@@ -267,8 +266,8 @@ static struct board_wait *wait_for(struct board_entry *entry, struct board_membe
 {
     struct board_wait *wait;
     TAILQ_FOREACH(wait, &entry->waits, waits)
-    if (wait->member == member)
-        return wait;
+        if (wait->member == member)
+            return wait;
     *fresh = (struct board_wait){ .member = member, .entry = entry };
     TAILQ_INSERT_TAIL(&entry->waits, fresh, waits);
     return fresh;
@@ -310,7 +309,7 @@ void certificate_board_take(struct certificate_board *board, struct board_member
     struct board_wait *wait;
     lock_board(board);
     TAILQ_FOREACH(wait, &member->settled, waits)
-    wait->member = NULL;
+        wait->member = NULL;
     TAILQ_CONCAT(waits, &member->settled, waits);
     member->is_told = false;
     unlock_board(board);
@@ -398,8 +397,7 @@ enum board_rank certificate_board_rank(struct certificate_board *board,
     const struct board_entry *entry;
     enum board_rank rank = BOARD_RANK_UNKNOWN;
     lock_board(board);
-    LIST_FOREACH(entry, bucket_of(board, question), bucket)
-    {
+    LIST_FOREACH(entry, bucket_of(board, question), bucket) {
         if (rank == BOARD_RANK_GOOD || !is_of_address(entry, question) ||
             !certificate_verdict_holds(&entry->verdict, now))
             continue;
@@ -420,8 +418,8 @@ static void doubt_others(struct certificate_board *board, const struct board_ent
                                              .is_typed = target->is_typed };
     struct board_entry *entry;
     LIST_FOREACH(entry, bucket_of(board, &question), bucket)
-    if (is_of_address(entry, &question))
-        entry->verdict.renew_ms = INT64_MIN;
+        if (is_of_address(entry, &question))
+            entry->verdict.renew_ms = INT64_MIN;
 }
 
 bool certificate_board_settle(struct certificate_board *board, struct board_entry *probe,
@@ -487,8 +485,8 @@ static size_t add_ends(const struct board_bucket *bucket, struct certificate_end
 {
     const struct board_entry *entry;
     LIST_FOREACH(entry, bucket, bucket)
-    if (count < capacity && has_end(entry))
-        ends[count++] = (struct certificate_end){ entry->rule_id, entry->verdict.not_after_s };
+        if (count < capacity && has_end(entry))
+            ends[count++] = (struct certificate_end){ entry->rule_id, entry->verdict.not_after_s };
     return count;
 }
 

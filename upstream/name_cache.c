@@ -153,8 +153,8 @@ static struct name_entry *get_entry(struct name_cache *cache, const struct host_
         &cache->buckets[siphash(&cache->key, name->wire, name->size) % BUCKETS];
     struct name_entry *entry;
     LIST_FOREACH(entry, bucket, bucket)
-    if (entry->name_size == name->size && memcmp(entry->name, name->wire, name->size) == 0)
-        break;
+        if (entry->name_size == name->size && memcmp(entry->name, name->wire, name->size) == 0)
+            break;
     if (entry == NULL)
         return add_entry(cache, bucket, name);
     TAILQ_REMOVE(&cache->by_use, entry, use);

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { setImmediate } from "node:timers/promises";
 
 const [modules, chromiumPath, pageServer, screenshots] = process.argv.slice(2);
 const require = createRequire(path.join(path.resolve(modules), "/"));
@@ -15,7 +16,7 @@ const { HtmlValidate } = require("html-validate");
 const axePath = require.resolve("axe-core/axe.min.js");
 
 const MISSING = "/nothing/at/all";
-const PAGES = ["/", "/rules", "/denied", "/connections", "/decisions", "/explain",
+const PAGES = ["/", "/rules", "/rules?sort=unused", "/denied", "/connections", "/decisions", "/explain",
   "/explain?target=%3Cb%3Ex.example&client=10.0.0.1", "/rules?q=%22%3E%3Cscript%3E&state=refused&sort=hits",
   "/decisions?q=%22%3E%3Cscript%3E&outcome=denied&rule=1", MISSING];
 const LOOKS = [
@@ -85,8 +86,8 @@ check("shows each part of the overview", async ({ tab, server }) => {
   await tab.goto(server.origin + "/");
   assert.equal(await tab.title(), "Overview · Pinhole");
   for (const [part, text] of [["#health-line", "Ready, 3 things to look at"], ["#problems", "2 rules are refused"],
-    ["#problems", "DNS server 10.0.0.3:53 does not answer"], ["#health", "Version 12"], ["#health", "1,412 active"],
-    ["#traffic", "8,912 denied"], ["#denied", "files.pythonhosted.org"], ["#rules", "chain and pins"],
+    ["#problems", "DNS server 10.0.0.3:53 fails: the last question timed out"], ["#health", "Version 12"], ["#health", "1,412 active"],
+    ["#traffic", "8,912 denied"], ["#denied", "files.pythonhosted.org"], ["#rules", "chain with 2 pins"],
     ["#connections", "142.250.1.207:443"], ["#connections", "37 open, the first 3 shown"], ["#decisions", "bad_server_name"]])
     assert.ok((await tab.locator(part).innerText()).includes(text), `${part} says ${text}`);
   assert.match(await tab.getByRole("img", { name: /^DNS queries in the last hour/ }).getAttribute("aria-label"),
@@ -133,6 +134,31 @@ check("is not renewed under a selection", async ({ tab, server }) => {
   server.order("deny fresh.example");
   await tab.clock.runFor(2000);
   await tab.locator("#denied", { hasText: "fresh.example" }).waitFor();
+});
+
+check("asks less often where an answer takes long", async ({ tab, server }) => {
+  let count = 0, release;
+  await tab.clock.install();
+  await tab.goto(server.origin + "/denied");
+  await tab.route("**/denied", async (route) => {
+    count++;
+    await new Promise((resolve) => { release = resolve; });
+    await route.continue();
+  });
+  const asked = tab.waitForRequest("**/denied");
+  await tab.clock.runFor(2000);
+  await asked;
+  while (release === undefined) await setImmediate();
+  await tab.clock.runFor(4000);
+  server.order("deny fresh.example");
+  release();
+  await tab.locator("#denied", { hasText: "fresh.example" }).waitFor();
+  await tab.clock.runFor(38000);
+  assert.equal(count, 1, "requests until ten times four seconds are over");
+  const again = tab.waitForRequest("**/denied");
+  await tab.clock.runFor(4000);
+  await again;
+  release();
 });
 
 check("copies SQL", async ({ tab, server }) => {

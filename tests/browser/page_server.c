@@ -52,14 +52,26 @@ static void fill_health(struct stage *stage, struct status_health *health, int64
     health->listener_count = sizeof(listeners) / sizeof(listeners[0]);
     memcpy(health->listener, listeners, sizeof(listeners));
     const struct status_server servers[] = {
-        { .zone = "", .address = "10.0.0.2:53", .is_healthy = true, .latency_us = 1240 },
+        { .zone = "",
+          .address = "10.0.0.2:53",
+          .is_healthy = true,
+          .queries = 61204,
+          .last_answer_s = now_s - 1,
+          .latency_us = 1240 },
         { .zone = "",
           .address = "10.0.0.3:53",
           .is_healthy = stage->is_idle,
-          .fault = "no answer to the last 5 questions" },
+          .fault = "the last question timed out",
+          .queries = 18,
+          .failures = 5,
+          .last_answer_s = now_s - 5000,
+          .last_failure_s = now_s - 40,
+          .latency_us = 1310 },
         { .zone = "cluster.local",
           .address = "10.96.0.10:53",
           .is_healthy = true,
+          .queries = 9031,
+          .last_answer_s = now_s - 2,
           .latency_us = 320 },
     };
     health->server_count = sizeof(servers) / sizeof(servers[0]);
@@ -109,20 +121,20 @@ static void fill_rules(struct status_rules *rules, enum status_order order, int6
 {
     const struct status_rule rows[] = {
         { 1, "api.example.com", "allow", "any", "payments", STATUS_STATE_ACTIVE, "api.example.com",
-          "", "chain", "chain and pins", 2, 48211, now_s - 2, 12, true, 61, 0 },
+          "", "chain", "chain with 2 pins", 2, 48211, now_s - 2, 12, true, 61, 0 },
         { 2, "https://storage.googleapis.com/my-bucket/", "allow", "build",
           "<script>document.title = 'owned'</script>", STATUS_STATE_ACTIVE,
-          "my-bucket.storage.googleapis.com", "", "chain", "chain, shared by all buckets", 0, 9120,
-          now_s - 31, 3, true, 9, 0 },
+          "my-bucket.storage.googleapis.com", "", "chain", "chain", 0, 9120, now_s - 31, 3, true, 9,
+          0 },
         { 3, "*.example.org", "allow", "any", "", STATUS_STATE_WIDENED, "*.example.org",
           "The client chooses the label.", "chain", "chain", 0, 77, now_s - 4000, 0, true, 200, 0 },
         { 4, "https://github.com/foo/", "allow", "any", "", STATUS_STATE_REFUSED, "",
           "github.com has no host name for this path: mirror what you need to a host of your own.",
           "chain", "admits nothing", 0, 0, 0, 0, false, 0, 0 },
         { 5, "**.ads.example", "deny", "any", "\" onmouseover=\"alert(1)", STATUS_STATE_ACTIVE,
-          "**.ads.example", "", "chain", "the name alone", 0, 310, now_s - 77, 0, false, 0, 0 },
+          "**.ads.example", "", "chain", "", 0, 310, now_s - 77, 0, false, 0, 0 },
         { 9, "old.example.net:8443", "allow", "ci", "", STATUS_STATE_EXPIRED,
-          "old.example.net:8443", "Expired.", "none", "the name alone", 0, 12, now_s - 900000, 0,
+          "old.example.net:8443", "Expired.", "none", "admits nothing", 0, 12, now_s - 900000, 0,
           true, -3, now_s - 86400 },
     };
     rules->count = sizeof(rows) / sizeof(rows[0]);
@@ -132,6 +144,7 @@ static void fill_rules(struct status_rules *rules, enum status_order order, int6
     rules->has_total = true;
     rules->total = 1428;
     rules->next = 9;
+    rules->uses_left_out = order == STATUS_ORDER_UNUSED ? 1204 : 0;
 }
 
 static void add_denied(struct status_denied_names *denied, const struct status_denied *row)
@@ -148,16 +161,13 @@ static void add_denied(struct status_denied_names *denied, const struct status_d
 static void fill_denied(struct stage *stage, struct status_denied_names *denied, int64_t now_s)
 {
     const struct status_denied rows[] = {
-        { "pypi.org", "build", "no_rule", "No rule allows it.", 851, now_s - 1080, now_s - 490,
-          "" },
-        { "files.pythonhosted.org", "build", "no_rule", "No rule allows it.", 212, now_s - 1079,
-          now_s - 495, "" },
-        { "telemetry.vendor.example:8443", "any", "other_port", "A rule allows it on another port.",
-          40, now_s - 200000, now_s - 3000, "" },
+        { "pypi.org", "build", "no_rule", "", 851, now_s - 1080, now_s - 490, "" },
+        { "files.pythonhosted.org", "build", "no_rule", "", 212, now_s - 1079, now_s - 495, "" },
+        { "telemetry.vendor.example:8443", "any", "other_port", "", 40, now_s - 200000,
+          now_s - 3000, "" },
         { LONG_NAME, "any", "no_rule", "", 1, now_s - 190000, now_s - 3900, "" },
     };
-    const struct status_denied fresh = { stage->denied, "any", "no_rule", "No rule allows it.", 1,
-                                         now_s,         now_s, "" };
+    const struct status_denied fresh = { stage->denied, "any", "no_rule", "", 1, now_s, now_s, "" };
     if (stage->denied[0] != '\0')
         add_denied(denied, &fresh);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -168,9 +178,9 @@ static void fill_connections(struct status_connections *connections, int64_t now
 {
     const struct status_connection rows[] = {
         { "10.20.1.17", "build", "my-bucket.storage.googleapis.com", "142.250.1.207:443", 2,
-          "chain", 81200, 94371840, now_s - 14 },
-        { "10.20.1.40", "any", "api.example.com", "203.0.113.7:443", 1, "chain and pin", 4210,
-          18034, now_s - 65 },
+          "chain, by a check", 81200, 94371840, now_s - 14 },
+        { "10.20.1.40", "any", "api.example.com", "203.0.113.7:443", 1,
+          "chain and pin, in this handshake", 4210, 18034, now_s - 65 },
         { "2001:db8:0:17::a", "any", "api.example.com", "203.0.113.8:443", 1, "under way", 517, 0,
           now_s },
     };
@@ -190,12 +200,15 @@ static void fill_decisions(struct status_decisions *decisions, int64_t now_s)
           "my-bucket.storage.googleapis.com is allowed by rule 2.", 2 },
         { now_s * 1000 - 1500, "connection", "allowed", "10.20.1.40", "any", "api.example.com",
           "allowed", "api.example.com is allowed by rule 1.", 1 },
-        { now_s * 1000 - 9000, "connection", "refused", "10.20.1.99", "any", "<img src=x>.example",
-          "bad_server_name", "The server name holds bytes that no host name has.", 0 },
+        { now_s * 1000 - 9000, "connection", "denied", "10.20.1.99", "any", "<img src=x>.example",
+          "bad_server_name", "The ClientHello's server name has bytes that no host name has.", 0 },
         { now_s * 1000 - 30000, "query", "denied", "2001:db8:1111:2222:3333:4444:5555:6666", "any",
           LONG_NAME, "no_rule", LONG_NAME " is denied: no rule allows it.", 0 },
         { now_s * 1000 - 61000, "query", "observed", "10.30.0.4", "lab", "new.example.com",
-          "observed", "new.example.com passes only because the group lab is observed.", 0 },
+          "observed",
+          "new.example.com would be denied: no rule allows it; it passes because the "
+          "client is only observed.",
+          0 },
     };
     decisions->count = sizeof(rows) / sizeof(rows[0]);
     memcpy(decisions->row, rows, sizeof(rows));

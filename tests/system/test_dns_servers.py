@@ -9,7 +9,7 @@ import pytest
 from support.authority import Authority
 from support.dns_client import ask
 from support.page import fetch, fetch_json, read_metrics
-from support.process import eventually, free_port
+from support.process import PINHOLE, eventually, free_port, run
 from support.tls import GREETING, greet, greeting_through, server_context
 from support.authorities import Authorities
 from support.zone_server import ZoneServer
@@ -107,7 +107,9 @@ def test_zone_server_down_beside_one_that_answers(start):
         assert metrics_of(pinhole, ZONE, refusing).items() >= {"healthy": 0, "failures_total": 1, "answer_seconds": 0}.items()
         assert metrics_of(pinhole, ZONE, zone.endpoint).items() >= {"healthy": 1, "failures_total": 0, "answer_seconds": 1}.items()
         page = fetch(pinhole, "/").body
-        assert f"DNS server {refusing}" in page and UNREACHABLE in page
+        assert f"DNS server {refusing} fails" in page and UNREACHABLE in page
+        top = run([PINHOLE, "top", "--once", "--status", "{}:{}".format(*pinhole.status)]).stdout.splitlines()
+        assert [line for line in top if line.startswith("!")] == [f"! DNS server {refusing} for {ZONE} fails: {UNREACHABLE}"]
 
 
 def test_silent_zone_server(start):

@@ -1,5 +1,6 @@
 """What the status page counts agrees with what was done: queries, connections, rules, checks; and what it explains."""
 import contextlib
+import html
 import os
 import socket
 import time
@@ -8,6 +9,7 @@ import pytest
 
 from support.authorities import Authorities
 from support.dns_client import ask, ask_all, question
+from support.hello import hello_for, records, send_all_then_read
 from support.page import fetch, fetch_json, read_metrics
 from support.policy import insert, quote
 from support.process import PINHOLE, Deadline, eventually, run
@@ -151,17 +153,19 @@ def test_live_connections_come_and_go(start, gate_port):
 
 
 def test_many_live_connections(start):
-    """More than a page has: the youngest are shown, of all that there are."""
+    """More than a page has: the youngest are shown, of all that there are, in the order of their ages."""
     pinhole, _ = start()
+    groups = [("127.0.0.4", 1300), ("127.0.0.2", 100), ("127.0.0.3", 100)]  # the oldest first; no order of addresses
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(pinhole.gate, Deadline(20).left())) for _ in range(1500)]
-        assert clients
-        found = eventually(lambda: (page := fetch_json(pinhole, "/api/v1/connections"))["total"] == 1500 and page, 20,
-                           "all are open")
+        total = 0
+        for client, count in groups:
+            for _ in range(count):
+                stack.enter_context(socket.create_connection(pinhole.gate, Deadline(20).left(), (client, 0)))
+            total += count
+            found = eventually(lambda: (page := fetch_json(pinhole, "/api/v1/connections"))["total"] == total and page, 20,
+                               "all are open")
         assert len(found["connections"]) == 300 and found["found"] == 1500
-        started = [row["started"] for row in found["connections"]]
-        for younger, older in zip(started, started[1:]):
-            assert younger >= older - 1, "in the order of their ages, each told in whole seconds"
+        assert [row["client"] for row in found["connections"]] == ["127.0.0.3"] * 100 + ["127.0.0.2"] * 100 + ["127.0.0.4"] * 100
     eventually(lambda: fetch_json(pinhole, "/api/v1/connections")["total"] == 0, 20, "they are gone")
 
 
@@ -261,6 +265,45 @@ def test_rules_latest_unused_and_one(start):
         found, start_at = found + [rule["id"] for rule in answer["rules"]], answer["next"]
     assert found == sorted(found) and len(found) == len(set(found)) == 302 and 1 not in found
     assert "Decided nothing since Pinhole started" in fetch(pinhole, "/rules?sort=unused").body
+    greatest = 2 ** 63 - 1
+    policy.sql(insert("last.example.com", id=greatest))
+    newest = list(rules_of(pinhole, "sort=newest"))
+    assert newest[:2] == [greatest, 303]
+    assert list(rules_of(pinhole, f"sort=newest&from={greatest}"))[:99] == newest[1:]
+    assert list(rules_of(pinhole, f"rule={greatest}")) == [greatest]
+
+
+MORE_RULES_THAN_PLACES = 66000  # a worker counts 65,536 by themselves
+
+
+@pytest.mark.seconds(240)
+def test_uses_left_out_are_told(launch, make_policy):
+    """A rule whose use is not counted stands among the unused ones, which say so then; a page of rules of which none is
+    unused leads on."""
+    policy = make_policy([])
+    numbered = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
+    policy.sql(numbered.format(MORE_RULES_THAN_PLACES) + " INSERT INTO rule (id, target, action)"
+               " SELECT i, 'n' || i || '.example.org', 'deny' FROM n;")
+    pinhole = launch(policy, status="127.0.0.1:0", workers=1)
+    ask(pinhole.dns, "n1.example.org")
+    assert fetch_json(pinhole, "/api/v1/rules?sort=unused")["uses_left_out"] == 0
+    page = fetch(pinhole, "/rules?sort=unused").body
+    assert "Decided nothing since Pinhole started" in page and "may be in use" not in page
+    began = time.time()
+    ask_all(pinhole.dns, (question(f"n{number}.example.org").to_wire() for number in range(2, MORE_RULES_THAN_PLACES + 1)))
+    print(f"{MORE_RULES_THAN_PLACES} queries in {time.time() - began:.1f} s")
+    answer = fetch_json(pinhole, "/api/v1/rules?sort=unused")
+    assert answer["uses_left_out"] >= MORE_RULES_THAN_PLACES - 65536
+    assert answer["rules"] == [] and answer["next"] == 2000
+    page = fetch(pinhole, "/rules?sort=unused").body
+    assert "None among the rules with ids from 1 to 2,000 is like that." in page and "No rule is like that" not in page
+    assert "from=2000" in page and "Next page" in page
+    assert "Decided nothing" not in page and "A rule without hits may be in use." in page
+    policy.sql(insert("fresh.example.com"))
+    page = fetch(pinhole, f"/rules?rule={MORE_RULES_THAN_PLACES + 1}").body
+    assert "fresh.example.com" in page and ">not known</td>" in page and "never" not in page
+    assert "None among the most used rules, place 1 to 2,000 is like that." in fetch(
+        pinhole, "/rules?sort=hits&q=n65999.").body
 
 
 def test_rules_connections_and_decisions_lead_to_each_other(start):
@@ -280,8 +323,14 @@ def test_rules_connections_and_decisions_lead_to_each_other(start):
 def test_markup_in_a_server_name_is_text(start):
     pinhole, _ = start()
     ask(pinhole.dns, "\\<script\\>alert\\(1\\)\\</script\\>.example.org")
-    eventually(lambda: fetch_json(pinhole, "/api/v1/decisions")["decisions"], 10, "the decision")
-    assert "<script>alert" not in fetch(pinhole, "/decisions").body
+    send_all_then_read(pinhole.gate, records(hello_for(b"<script>alert(2)</script>.example.org")))
+    send_all_then_read(pinhole.gate, records(hello_for(b'"onload="alert(3)".example.org')))
+    told = eventually(lambda: len(rows := fetch_json(pinhole, "/api/v1/decisions")["decisions"]) == 3 and rows, 10,
+                      "the decisions")
+    assert [(row["kind"], row["reason"]) for row in told] == [("connection", "bad_server_name")] * 2 + [("query", "no_rule")]
+    for path in ("/", "/decisions", "/denied", "/connections"):
+        body = fetch(pinhole, path).body
+        assert "<script>alert" not in body and 'onload="alert' not in body
 
 
 @pytest.mark.quick
@@ -296,7 +345,9 @@ def test_explanation_is_that_of_the_command(start, gate_port):
         assert answer["lines"] == said.stdout.splitlines(), target
         assert answer["outcome"] == said.stdout.splitlines()[-1].split(":")[0]
     wrong = fetch(pinhole, "/api/v1/explain?target=*.example.com&client=127.0.0.9")
-    assert wrong.code == 503 and "wildcard" in wrong.json()["error"]
+    assert wrong.code == 400 and "wildcard" in wrong.json()["error"]
+    page = fetch(pinhole, "/explain?target=*.example.com")
+    assert page.code == 200 and wrong.json()["error"] in html.unescape(page.body) and "Not to be had" not in page.body
 
 
 def test_rules_say_how_strong_they_are(start, world):

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 static void counts_what_a_rule_decides(void **state)
 {
@@ -73,8 +74,10 @@ static void connections_without_a_place_do_no_harm(void **state)
     (void)state;
     struct rule_counters *counters = rule_counters_new(PLACES);
     uint64_t live = 0;
-    for (int64_t rule = 1; rule <= RULES; rule++)
+    for (int64_t rule = 1; rule <= RULES; rule++) {
+        rule_counters_connection(counters, rule, 100);
         rule_counters_opened(counters, rule);
+    }
     for (int64_t rule = 1; rule <= RULES; rule++)
         rule_counters_closed(counters, rule);
     for (int64_t rule = 1; rule <= RULES; rule++) {
@@ -83,6 +86,72 @@ static void connections_without_a_place_do_no_harm(void **state)
         live += count.live_connections;
     }
     assert_int_equal(live, 0);
+    rule_counters_free(counters);
+}
+
+static struct rule_count count_of(const struct rule_counters *counters, int64_t rule)
+{
+    struct rule_count count = { 0 };
+    rule_counters_add_to(counters, rule, &count);
+    return count;
+}
+
+/* Sixteen places: each rule may take any. Rule 3 was used longest ago, but for rule 5, which has a
+ * connection open. */
+static struct rule_counters *full_counters(void)
+{
+    struct rule_counters *counters = rule_counters_new(RULE_COUNTERS_PROBES);
+    rule_counters_connection(counters, 5, 10);
+    rule_counters_opened(counters, 5);
+    for (int64_t rule = 1; rule <= RULE_COUNTERS_PROBES; rule++)
+        if (rule != 5)
+            rule_counters_query(counters, rule, rule == 3 ? 50 : 100 + rule);
+    rule_counters_query(counters, 3, 50);
+    return counters;
+}
+
+static void a_newcomer_takes_the_place_used_longest_ago(void **state)
+{
+    (void)state;
+    struct rule_counters *counters = full_counters();
+    rule_counters_query(counters, 77, 50 + RULE_COUNTERS_IDLE_S);
+    assert_int_equal(count_of(counters, 77).queries, 1);
+    assert_int_equal(count_of(counters, 77).last_used_s, 50 + RULE_COUNTERS_IDLE_S);
+    assert_int_equal(count_of(counters, 3).queries, 0);
+    assert_int_equal(count_of(counters, 3).last_used_s, 0);
+    assert_int_equal(count_of(counters, 5).live_connections, 1);
+    for (int64_t rule = 1; rule <= RULE_COUNTERS_PROBES; rule++)
+        if (rule != 3)
+            assert_int_equal(
+                count_of(counters, rule).queries + count_of(counters, rule).connections, 1);
+    assert_int_equal(rule_counters_left_out(counters), 2);
+    rule_counters_free(counters);
+}
+
+static void places_used_lately_or_with_connections_are_kept(void **state)
+{
+    (void)state;
+    struct rule_counters *counters = full_counters();
+    rule_counters_query(counters, 77, 49 + RULE_COUNTERS_IDLE_S);
+    assert_int_equal(count_of(counters, 77).queries, 0);
+    assert_int_equal(count_of(counters, 3).queries, 2);
+    assert_int_equal(rule_counters_left_out(counters), 1);
+    for (int64_t rule = 100; rule < 200; rule++)
+        rule_counters_query(counters, rule, 100000);
+    assert_int_equal(count_of(counters, 5).live_connections, 1);
+    rule_counters_free(counters);
+}
+
+static void a_connection_from_before_its_place_does_no_harm(void **state)
+{
+    (void)state;
+    struct rule_counters *counters = full_counters();
+    rule_counters_connection(counters, 77, 60);
+    rule_counters_opened(counters, 77);
+    rule_counters_query(counters, 77, 100000);
+    rule_counters_closed(counters, 77);
+    assert_int_equal(count_of(counters, 77).queries, 1);
+    assert_int_equal(count_of(counters, 77).live_connections, 0);
     rule_counters_free(counters);
 }
 
@@ -116,6 +185,49 @@ static void may_be_read_while_it_is_written(void **state)
     rule_counters_free(counters);
 }
 
+enum { TURNS = 20 * WRITES };
+
+struct writing {
+    struct rule_counters *counters;
+    atomic_bool is_over;
+};
+
+/* Ever new rules take the few places from each other; the last use of each follows from its id. */
+static void *write_in_turn(void *context)
+{
+    struct writing *writing = context;
+    for (int64_t rule = 1; rule <= TURNS; rule++)
+        rule_counters_query(writing->counters, rule, rule * RULE_COUNTERS_IDLE_S);
+    atomic_store(&writing->is_over, true);
+    return NULL;
+}
+
+static void check_place(void *context, const struct rule_count *count)
+{
+    uint64_t *seen = context;
+    assert_in_range(count->rule_id, 1, TURNS);
+    assert_in_range(count->queries, 0, 1);
+    if (count->last_used_s != 0)
+        assert_int_equal(count->last_used_s, count->rule_id * RULE_COUNTERS_IDLE_S);
+    ++*seen;
+}
+
+static void what_is_read_is_never_anothers(void **state)
+{
+    (void)state;
+    struct writing writing = { .counters = rule_counters_new(RULE_COUNTERS_PROBES) };
+    uint64_t seen = 0;
+    pthread_t writer;
+    assert_int_equal(pthread_create(&writer, NULL, write_in_turn, &writing), 0);
+    for (bool is_over = false; !is_over;) {
+        is_over = atomic_load(&writing.is_over);
+        rule_counters_each(writing.counters, check_place, &seen);
+    }
+    (void)pthread_join(writer, NULL);
+    assert_true(seen >= RULE_COUNTERS_PROBES);
+    rule_counters_free(writing.counters);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +236,10 @@ int main(void)
         cmocka_unit_test(a_full_table_says_what_it_left_out),
         cmocka_unit_test(connections_without_a_place_do_no_harm),
         cmocka_unit_test(may_be_read_while_it_is_written),
+        cmocka_unit_test(a_newcomer_takes_the_place_used_longest_ago),
+        cmocka_unit_test(places_used_lately_or_with_connections_are_kept),
+        cmocka_unit_test(a_connection_from_before_its_place_does_no_harm),
+        cmocka_unit_test(what_is_read_is_never_anothers),
     };
     return cmocka_run_group_tests_name("rule_counters", tests, NULL, NULL);
 }

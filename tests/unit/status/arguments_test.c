@@ -17,6 +17,7 @@ static const struct row {
     { "decoded", "q=a%20b%26c+d%C3%BC", "a b&c d\xc3\xbc", "", "", 0, -1, 0 },
     { "all", "q=a&state=refused&sort=hits&from=100", "a", "", "", STATUS_STATE_REFUSED,
       STATUS_ORDER_HITS, 100 },
+    { "the greatest id", "from=9223372036854775807", "", "", "", 0, -1, INT64_MAX },
     { "explain", "target=https%3A%2F%2Fa.example%2F&client=2001%3Adb8%3A%3A1", "",
       "https://a.example/", "2001:db8::1", 0, -1, 0 },
     { "unknown names are passed over", "utm=1&%ff=2&q=a&averylongnameindeed=3", "a", "", "", 0, -1,
@@ -74,6 +75,7 @@ static const struct bad {
     { "a number with a sign", "from=-1" },
     { "an empty number", "from=" },
     { "a number too large", "from=9999999999999999999" },
+    { "one more than a row's id can be", "from=9223372036854775808" },
     { "a long search", "q=0123456789012345678901234567890123456789012345678901234567890123456789"
                        "012345678901234567890123456789012345678901234567890123456789" },
 };

@@ -91,7 +91,7 @@ static void take_all(struct fixture *fixture)
     struct board_wait *wait;
     certificate_board_take(fixture->board, fixture->members[0], &waits);
     TAILQ_FOREACH(wait, &waits, waits)
-    certificate_finding_unref(wait->outcome.finding);
+        certificate_finding_unref(wait->outcome.finding);
 }
 
 static bool settle(struct fixture *fixture, struct board_entry *probe, enum reason reason)
