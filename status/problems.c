@@ -65,7 +65,7 @@ static void add_servers(struct problems *problems, const struct status_health *h
         open_item(problems, true);
         html_markup(&problems->items, "<strong>DNS server ");
         html_text(&problems->items, server->address);
-        html_markup(&problems->items, " does not answer</strong>");
+        html_markup(&problems->items, " fails</strong>");
         if (html_is_set(server->zone)) {
             html_markup(&problems->items, " for the zone ");
             html_text(&problems->items, server->zone);

@@ -85,7 +85,7 @@ check("shows each part of the overview", async ({ tab, server }) => {
   await tab.goto(server.origin + "/");
   assert.equal(await tab.title(), "Overview · Pinhole");
   for (const [part, text] of [["#health-line", "Ready, 3 things to look at"], ["#problems", "2 rules are refused"],
-    ["#problems", "DNS server 10.0.0.3:53 does not answer"], ["#health", "Version 12"], ["#health", "1,412 active"],
+    ["#problems", "DNS server 10.0.0.3:53 fails"], ["#health", "Version 12"], ["#health", "1,412 active"],
     ["#traffic", "8,912 denied"], ["#denied", "files.pythonhosted.org"], ["#rules", "chain and pins"],
     ["#connections", "142.250.1.207:443"], ["#connections", "37 open, the first 3 shown"], ["#decisions", "bad_server_name"]])
     assert.ok((await tab.locator(part).innerText()).includes(text), `${part} says ${text}`);
