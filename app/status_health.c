@@ -49,7 +49,7 @@ static void fill_servers(const struct health_parts *parts, struct status_health 
             .queries = server->health.answer_count + server->health.failures,
             .failures = server->health.failures,
             .last_answer_s = server->health.answered_ms / 1000,
-            .last_failure_s = server->health.failed_ms / 1000,
+            .last_failure_s = server->health.failed_ms[0] / 1000,
             .latency_us = (uint32_t)(server->health.latency_ns / 1000),
         };
     }

@@ -168,7 +168,7 @@ static void fill_servers(const struct metrics_parts *parts, struct status_metric
     const struct dns_servers servers = dns_servers_look(&parts->servers, &metrics->arena);
     const struct dns_server *end = servers.server + servers.count;
     status_metrics_family(metrics, STATUS_GAUGE, "pinhole_dns_server_healthy",
-                          "1 unless the last question to the server got no answer of use.");
+                          "0 when the last five questions to the server got no answer of use.");
     for (const struct dns_server *at = servers.server; at < end; at++)
         label_server(status_metrics_sample(metrics, server_health_is_good(&at->health)), at);
     status_metrics_family(metrics, STATUS_COUNTER, "pinhole_dns_server_failures_total",
@@ -179,7 +179,7 @@ static void fill_servers(const struct metrics_parts *parts, struct status_metric
                           "pinhole_dns_server_last_failure_timestamp_seconds",
                           "When that last happened; 0: never.");
     for (const struct dns_server *at = servers.server; at < end; at++)
-        label_server(status_metrics_sample(metrics, (double)at->health.failed_ms / 1e3), at);
+        label_server(status_metrics_sample(metrics, (double)at->health.failed_ms[0] / 1e3), at);
     status_metrics_family(metrics, STATUS_HISTOGRAM, "pinhole_dns_server_answer_seconds",
                           "From a question to the server's answer, with the waits for servers that "
                           "were asked before it.");

@@ -38,6 +38,16 @@ struct dns_task {
     int64_t started_ns;
 };
 
+/* One that is asked. Times are monotonic, 0: never. What was heard may be about another question of
+ * the same time: c-ares says of none by whom it was answered. */
+struct asked_server {
+    struct endpoint endpoint;
+    struct server_health health;
+    int64_t closed_ns; /* the last socket to it that was closed */
+    int64_t heard_ns;  /* it sent something, or the network said that it can't be reached: */
+    enum server_fault heard;
+};
+
 struct dns_channel {
     uv_loop_t *loop;
     uv_timer_t timer;
@@ -47,9 +57,9 @@ struct dns_channel {
     uint32_t task_count;       /* that c-ares has not ended yet */
     bool is_closing;
     uint32_t speaking; /* the server whose socket c-ares reads, or NO_SERVER */
-    struct endpoint server[DNS_SERVERS_MAX];
-    struct server_health health[DNS_SERVERS_MAX];
+    struct asked_server server[DNS_SERVERS_MAX];
     uint32_t server_count;
+    bool asks_in_order; /* of `server`, at each question */
 };
 
 struct dns_lookup {
@@ -131,9 +141,17 @@ static uint32_t server_of(const struct dns_channel *channel, ares_socket_t socke
         return NO_SERVER;
     const struct endpoint peer = endpoint_from_sockaddr((struct sockaddr *)&address);
     for (uint32_t i = 0; i < channel->server_count; i++)
-        if (endpoint_equal(&channel->server[i], &peer))
+        if (endpoint_equal(&channel->server[i].endpoint, &peer))
             return i;
     return NO_SERVER;
+}
+
+static void note_heard(struct dns_channel *channel, uint32_t server, enum server_fault heard)
+{
+    if (server == NO_SERVER)
+        return;
+    channel->server[server].heard = heard;
+    channel->server[server].heard_ns = clock_monotonic_ns();
 }
 
 static void on_socket_ready(uv_poll_t *handle, int status, int events)
@@ -147,6 +165,8 @@ static void on_socket_ready(uv_poll_t *handle, int status, int events)
     if (watch->server == NO_SERVER)
         watch->server = server_of(channel, watch->socket);
     channel->speaking = watch->server;
+    if (read != ARES_SOCKET_BAD)
+        note_heard(channel, watch->server, status < 0 ? SERVER_UNREACHABLE : SERVER_USELESS);
     ares_process_fd(channel->ares, read, write);
     channel->speaking = NO_SERVER;
     report_finished(channel);
@@ -170,6 +190,8 @@ static void stop_watch(struct dns_watch **link)
 {
     struct dns_watch *watch = *link;
     *link = watch->next;
+    if (watch->server != NO_SERVER)
+        watch->channel->server[watch->server].closed_ns = clock_monotonic_ns();
     uv_close((uv_handle_t *)&watch->handle, on_watch_closed);
 }
 
@@ -185,7 +207,7 @@ static struct dns_watch *start_watch(struct dns_channel *channel, ares_socket_t 
     watch->handle.data = watch;
     watch->channel = channel;
     watch->socket = socket;
-    watch->server = NO_SERVER;
+    watch->server = server_of(channel, socket);
     watch->next = channel->watches;
     channel->watches = watch;
     return watch;
@@ -281,6 +303,14 @@ static int init_ares(struct dns_channel *channel, struct ares_options *options,
     return status;
 }
 
+/* From 1.22 on c-ares asks those that failed last. */
+static bool does_ares_ask_in_order(void)
+{
+    int version = 0;
+    (void)ares_version(&version);
+    return version < (1 << 16 | 22 << 8);
+}
+
 static struct dns_channel *new_channel(uv_loop_t *loop, struct ares_options options,
                                        const struct endpoint *servers, uint32_t count,
                                        struct fault *fault)
@@ -291,7 +321,9 @@ static struct dns_channel *new_channel(uv_loop_t *loop, struct ares_options opti
         channel->loop = loop;
         channel->speaking = NO_SERVER;
         channel->server_count = count;
-        memcpy(channel->server, servers, count * sizeof(*servers));
+        channel->asks_in_order = does_ares_ask_in_order();
+        for (uint32_t i = 0; i < count; i++)
+            channel->server[i].endpoint = servers[i];
         status = init_ares(channel, &options, servers, count);
     }
     if (status != ARES_SUCCESS) {
@@ -340,7 +372,7 @@ void dns_channel_free(struct dns_channel *channel)
 
 const struct server_health *dns_channel_health(const struct dns_channel *channel, uint32_t index)
 {
-    return &channel->health[index];
+    return &channel->server[index].health;
 }
 
 static int64_t age_ns(const struct dns_task *task)
@@ -370,32 +402,65 @@ static bool is_servers_fault(int status, enum server_fault *ret_fault)
     }
 }
 
-/* Each question goes to the first server, from one that fails to the next, and twice round. So who
- * stands before the one that answered has failed; in the second round everybody else has, too. */
+/* Whether a socket to the server was open at any time since. */
+static bool was_asked_since(const struct dns_channel *channel, uint32_t server, int64_t since_ns)
+{
+    const struct dns_watch *watch = channel->watches;
+    while (watch != NULL && watch->server != server)
+        watch = watch->next;
+    return watch != NULL || channel->server[server].closed_ns >= since_ns;
+}
+
+/* Why a server that failed did: a question to it timed out if nothing was heard. */
+static enum server_fault fault_of(const struct dns_task *task, uint32_t server, uint32_t timeouts)
+{
+    const struct asked_server *asked = &task->channel->server[server];
+    if (asked->heard_ns >= task->started_ns)
+        return asked->heard;
+    return timeouts > 0 && was_asked_since(task->channel, server, task->started_ns)
+               ? SERVER_TIMED_OUT
+               : SERVER_UNREACHABLE;
+}
+
+/* Whether a server failed before the one that is speaking answered. In the order of the list, each
+ * question goes from one that fails to the next, and twice round: whoever stands before has failed;
+ * in the second round everybody else has, too. Without an order the sockets tell who was asked. */
+static bool has_failed(const struct dns_task *task, uint32_t server, uint32_t timeouts)
+{
+    const struct dns_channel *channel = task->channel;
+    if (server == channel->speaking)
+        return false;
+    if (channel->asks_in_order)
+        return server < channel->speaking || timeouts >= channel->server_count;
+    return was_asked_since(channel, server, task->started_ns) &&
+           (timeouts > 0 || channel->server[server].heard_ns >= task->started_ns);
+}
+
 static void note_answer(struct dns_lookup *lookup, uint32_t timeouts)
 {
     struct dns_channel *channel = lookup->task.channel;
-    uint32_t speaking = channel->speaking;
-    if (speaking == NO_SERVER)
+    if (channel->speaking == NO_SERVER)
         return;
-    uint32_t end = timeouts >= channel->server_count ? channel->server_count : speaking;
-    enum server_fault fault = timeouts >= speaking ? SERVER_TIMED_OUT : SERVER_USELESS;
-    for (uint32_t i = 0; i < end; i++)
-        if (i != speaking)
-            server_health_failed(&channel->health[i], fault);
+    struct server_health *health = &channel->server[channel->speaking].health;
+    for (uint32_t i = 0; i < channel->server_count; i++)
+        if (has_failed(&lookup->task, i, timeouts))
+            server_health_failed(&channel->server[i].health, fault_of(&lookup->task, i, timeouts));
     if (lookup->result.status == DNS_LOOKUP_FAILED)
-        server_health_failed(&channel->health[speaking], SERVER_USELESS);
+        server_health_failed(health, SERVER_USELESS);
     else
-        server_health_answered(&channel->health[speaking], age_ns(&lookup->task));
+        server_health_answered(health, age_ns(&lookup->task));
 }
 
-static void note_failure(struct dns_channel *channel, int status)
+/* The status is that of the server that was asked last; the others have their own faults. */
+static void note_failure(struct dns_task *task, int status, uint32_t timeouts)
 {
+    struct dns_channel *channel = task->channel;
     enum server_fault fault;
     if (!is_servers_fault(status, &fault))
         return;
     for (uint32_t i = 0; i < channel->server_count; i++)
-        server_health_failed(&channel->health[i], fault);
+        server_health_failed(&channel->server[i].health,
+                             channel->server_count == 1 ? fault : fault_of(task, i, timeouts));
 }
 
 /* Look-ups */
@@ -423,7 +488,7 @@ static void on_reply(void *context, int status, int timeouts, unsigned char *rep
     } else if (status == ARES_ENOTFOUND) { /* c-ares never asks for .onion (RFC 7686 2) */
         lookup->result.status = DNS_LOOKUP_NO_NAME;
     } else {
-        note_failure(lookup->task.channel, status);
+        note_failure(&lookup->task, status, (uint32_t)timeouts);
     }
     finish(&lookup->task);
 }
@@ -480,11 +545,10 @@ static void on_answer(void *context, int status, int timeouts, unsigned char *an
     struct dns_exchange *exchange = context;
     struct dns_channel *channel = exchange->task.channel;
     uint8_t *bytes = status == ARES_SUCCESS && size > 0 ? malloc((size_t)size) : NULL;
-    (void)timeouts;
     if (status == ARES_SUCCESS)
-        server_health_answered(&channel->health[0], age_ns(&exchange->task));
+        server_health_answered(&channel->server[0].health, age_ns(&exchange->task));
     else
-        note_failure(channel, status);
+        note_failure(&exchange->task, status, (uint32_t)timeouts);
     if (bytes != NULL) {
         memcpy(bytes, answer, (size_t)size);
         exchange->result =

@@ -12,13 +12,18 @@ enum server_fault {
     SERVER_UNREACHABLE, /* the network, or the server's machine, said no */
 };
 
-/* Empty when zeroed. */
+/* So many questions without an answer of use, one after another, make a server one that fails. A
+ * name may be broken though its server is not, and a look-up asks two questions about it. */
+enum { SERVER_FAILS_AFTER = 5 };
+
+/* Empty when zeroed. Times are Unix milliseconds, 0: never. */
 struct server_health {
-    _Atomic uint64_t failures;              /* questions without an answer of use */
-    _Atomic int64_t answered_ms, failed_ms; /* the last, in Unix milliseconds; 0: never */
-    _Atomic int fault;                      /* of the last failure */
-    _Atomic uint64_t latency_ns;            /* of the last answer */
-    struct histogram answers;               /* how long they took */
+    _Atomic uint64_t failures;                     /* questions without an answer of use */
+    _Atomic int64_t failed_ms[SERVER_FAILS_AFTER]; /* the last, in a ring */
+    _Atomic int fault;                             /* of the last failure */
+    _Atomic int64_t answered_ms;                   /* the last */
+    _Atomic uint64_t latency_ns;                   /* of the last answer */
+    struct histogram answers;                      /* how long they took */
 };
 
 /* The owner: a question was answered, or was not. */
@@ -28,7 +33,8 @@ void server_health_failed(struct server_health *health, enum server_fault fault)
 /* What several threads know of one server. Empty when zeroed. */
 struct server_health_sum {
     uint64_t answer_count, failures;
-    int64_t answered_ms, failed_ms;
+    int64_t answered_ms;
+    int64_t failed_ms[SERVER_FAILS_AFTER]; /* the last one first */
     enum server_fault fault;
     uint64_t latency_ns;
     struct histogram_sum answers;
@@ -37,7 +43,7 @@ struct server_health_sum {
 /* Any thread. Of what was last, the latest counts. */
 void server_health_add_to(const struct server_health *health, struct server_health_sum *sum);
 
-/* Whether the last question was answered; true where there was none. */
+/* False when SERVER_FAILS_AFTER questions in a row, whoever asked them, got no answer of use. */
 bool server_health_is_good(const struct server_health_sum *sum);
 
 /* A sentence without its full stop: a literal. */

@@ -19,6 +19,7 @@ struct bucket {
     uint8_t is_taken; /* a bit for each place */
     struct denial denial[DENIAL_BUCKET_PLACES];
 };
+static_assert(DENIAL_BUCKET_PLACES <= 8, "is_taken has a bit for each place");
 enum { NO_PLACE = DENIAL_BUCKET_PLACES };
 
 struct denial_table {

@@ -364,6 +364,19 @@ bool name_table_allows(const struct name_table *table, uint32_t node, enum patte
     return false;
 }
 
+/* A wildcard of the rule's alone would allow it; the node's other rules are looked at for such ones
+ * only, as there may be thousands and a query waits. */
+static bool allows_below(const struct name_table *table, uint32_t node,
+                         const struct table_rule *rule, const struct policy_ports *ports)
+{
+    static const enum pattern_kind wildcards[] = { PATTERN_ONE_LABEL, PATTERN_ANY_DEPTH };
+    for (size_t i = 0; i < sizeof(wildcards) / sizeof(wildcards[0]); i++)
+        if (rule->action == RULE_ALLOW && table_rule_covers(rule, wildcards[i]) &&
+            name_table_allows(table, node, wildcards[i], rule->group, ports))
+            return true;
+    return false;
+}
+
 bool name_table_has_below(const struct name_table *table, uint32_t node,
                           const struct client *client, const struct policy_ports *ports)
 {
@@ -372,10 +385,9 @@ bool name_table_has_below(const struct name_table *table, uint32_t node,
         if (table->belows[at].count > 0 && client_fit(client, table->belows[at].group) > 0)
             return true;
     for (at = table->nodes[node].first_rule; at != TABLE_NONE; at = table->rules[at].next) {
-        uint32_t group = table->rules[at].group;
-        if (client_fit(client, group) > 0 &&
-            (name_table_allows(table, node, PATTERN_ONE_LABEL, group, ports) ||
-             name_table_allows(table, node, PATTERN_ANY_DEPTH, group, ports)))
+        const struct table_rule *rule = &table->rules[at];
+        if (rule->pattern != PATTERN_EXACT && client_fit(client, rule->group) > 0 &&
+            allows_below(table, node, rule, ports))
             return true;
     }
     return false;

@@ -203,16 +203,21 @@ static uint32_t copy_node(struct name_table *to, uint32_t parent, const struct n
     return name_table_copy_node(to, copy, from, node) ? copy : TABLE_NONE;
 }
 
-/* Copies the nodes that changed after `version`. What is above such a node is among them. */
+/* Copies the nodes that changed after `version`. What is above such a node is among them; if it
+ * were not, the node would have no place. */
 static bool copy_newer_nodes(struct name_table *to, const struct name_table *from, uint32_t version)
 {
     uint32_t *copy_of = calloc((size_t)from->node_count + 1, sizeof(*copy_of));
     bool is_whole = copy_of != NULL;
     for (uint32_t i = 0; is_whole && i < from->node_count; i++) {
         uint32_t parent = from->nodes[i].parent;
+        copy_of[i] = TABLE_NONE;
         if (from->changed_at[i] <= version)
             continue;
-        copy_of[i] = copy_node(to, parent != TABLE_NONE ? copy_of[parent] : TABLE_NONE, from, i);
+        if (parent == TABLE_NONE)
+            copy_of[i] = copy_node(to, TABLE_NONE, from, i);
+        else if (copy_of[parent] != TABLE_NONE)
+            copy_of[i] = copy_node(to, copy_of[parent], from, i);
         is_whole = copy_of[i] != TABLE_NONE;
     }
     free(copy_of);

@@ -61,7 +61,7 @@ struct status_listener {
 struct status_server {
     const char *zone;    /* "cluster.local"; "": every other name, that the gate looks up */
     const char *address; /* "10.0.0.2:53" */
-    bool is_healthy;     /* answered when last asked, or was not asked yet */
+    bool is_healthy;     /* false: the last few questions got no answer of use */
     const char *fault;   /* why not, "" when healthy */
     uint64_t queries, failures;
     int64_t last_answer_s, last_failure_s;

@@ -64,6 +64,21 @@ def undisturbed(act, seconds, what):
     return eventually(attempt, 20, what)[0]
 
 
+def best_of(tries, seconds, act, what):
+    """Calls `act` until it took, as it says itself, less than `seconds`. A contract's bound that a machine which stands
+    still may break once, but not so many times on end: it is not multiplied, and holds for builds without sanitizers."""
+    taken = []
+    while len(taken) < tries and (not taken or taken[-1] >= bound(seconds)):
+        taken.append(act())
+    print(f"{what}: {', '.join(f'{1000 * took:.0f}' for took in taken)} ms")
+    assert taken[-1] < bound(seconds), f"{what}: never within {bound(seconds)} s, but {taken}"
+
+
+def bound(seconds):
+    """That of a contract; sanitizers make everything slower."""
+    return seconds * SLOWNESS if IS_SANITIZED else seconds
+
+
 def spawn(command, **options):
     """A child that the kernel ends if the tests die."""
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *map(str, command)], **options)

@@ -11,7 +11,7 @@ from support import isolation
 from support.dns_client import is_allowed, question, udp_socket
 from support.hello import UNRECOGNIZED_NAME, hello_for, records, send_all_then_read
 from support.policy import OpenShell, Policy, deny, insert, set_setting
-from support.process import REPOSITORY, Deadline, eventually, run, spawn
+from support.process import REPOSITORY, Deadline, best_of, eventually, run, spawn
 
 SOCKETS = 32  # each from another port, so that the kernel spreads them over the workers
 
@@ -112,6 +112,23 @@ def test_twenty_edits_under_load_among_ten_thousand_rules(launch, make_policy, a
         alert = send_all_then_read(pinhole.gate, DENIED_HELLO).alert if not allowed else None
         assert allowed or alert == UNRECOGNIZED_NAME
     print(f"from the shell's end to the last worker: median {median(delays) * 1000:.1f} ms, most {max(delays) * 1000:.1f} ms")
+
+
+def test_edit_among_ten_thousand_rules_is_in_force_within_a_tenth_of_a_second(launch, make_policy, gate_port, at_gate, watch):
+    """From the write, in a shell that is open already, to the last worker's answer; there and back."""
+    policy = make_policy([at_gate("steady.example.com")])
+    policy.sql(many_rules(10_000, at_gate))
+    pinhole = launch(policy, gate_port=gate_port)
+    watchers, name = watch(pinhole), "edited.example.com"
+    target = at_gate(name)
+    with OpenShell(policy) as shell:
+        def edit(statement, allowed):
+            begun = time.monotonic()
+            shell.type(statement)
+            return watchers.wait_until(name, allowed) - begun
+
+        best_of(20, 0.1, lambda: max(edit(insert(target), True), edit(f"DELETE FROM rule WHERE target = '{target}';", False)),
+                "from the write to the last worker")
 
 
 @pytest.mark.quick

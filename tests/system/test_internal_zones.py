@@ -365,7 +365,8 @@ def begins_something(packet, header):
 
 
 class Sniffer:
-    """Counts datagrams and new connections that are neither to nor from one port."""
+    """Counts UDP datagrams and SYNs that are neither to nor from one port: whatever a question can begin with. Of other
+    TCP segments, ICMP and ARP it says nothing, as those of earlier connections come when they like."""
 
     def __init__(self, port):
         self._port = port

@@ -7,7 +7,7 @@ import pytest
 
 from support.dns_client import is_allowed, read_exactly
 from support.hello import hello_for, read_to_end, records
-from support.process import Deadline
+from support.process import Deadline, best_of
 
 pytestmark = pytest.mark.quick
 
@@ -46,19 +46,27 @@ def test_ends_well_with_connections_in_every_state(launch, make_policy, authorit
 
 
 def test_second_signal_ends_at_once(launch, make_policy, authority, at_gate, gate_port, tcp_server):
+    """With a connection for which one signal alone would wait twenty seconds."""
     server = tcp_server(lambda connection: (connection.sendall(b"x"), read_to_end(connection))[1])
     authority.zone["api.example.com"] = ["127.0.0.2"]
-    pinhole = launch(make_policy([at_gate("api.example.com")]), authority.endpoint, gate_port=gate_port)
-    with pinhole.connect() as client:
-        client.sendall(HELLO)
-        read_exactly(client, 1)
-        pinhole.process.send_signal(signal.SIGTERM)
-        deadline = Deadline(20)
-        while pinhole.process.poll() is None:  # until it ends: one of these is the second signal
-            pinhole.process.send_signal(signal.SIGTERM)
-            assert not deadline.passed()
+    policy = make_policy([at_gate("api.example.com")])
+
+    def end_by_signals():
+        pinhole = launch(policy, authority.endpoint, gate_port=gate_port)
+        with pinhole.connect() as client:
+            client.sendall(HELLO)
+            read_exactly(client, 1)
+            begun = time.monotonic()
+            deadline = Deadline(20)
+            while pinhole.process.poll() is None:  # two at once may be taken for one: until it ends
+                pinhole.process.send_signal(signal.SIGTERM)
+                assert not deadline.passed()
+            took = time.monotonic() - begun
+        pinhole.kill()
+        return took
+
+    best_of(5, 1, end_by_signals, "from the first signal to the end")
     server.wait_results(1)
-    pinhole.kill()
 
 
 def test_broken_pipe_signal_ends_nothing(launch, make_policy, at_gate, gate_port):

@@ -2,6 +2,7 @@
  * stays as it was. */
 #include "policies.h"
 #include "policy/policy_builder.h"
+#include "policy/policy_layout.h"
 
 static struct rule_change now_says(int64_t id, const char *rule)
 {
@@ -165,6 +166,24 @@ static void outlives_what_it_came_from(void **state)
     policy_unref(rebased);
 }
 
+/* A node whose parent would not be carried over has no place, and none but its own will do. */
+static void node_without_its_parent_spoils_a_rebase(void **state)
+{
+    (void)state;
+    struct policy *old = policy_of("allow a.example");
+    struct policy *merged = policy_merge(old);
+    struct policy *newer = changed(old, now_says(2, "allow b.test"), IDS(2));
+    struct policy *rebased = policy_rebase(newer, merged);
+    assert_decides(rebased, "b.test", "allow 2");
+    newer->overlay->changed_at[0] = 0;
+    assert_int_equal(newer->overlay->nodes[1].parent, 0);
+    assert_null(policy_rebase(newer, merged));
+    policy_unref(rebased);
+    policy_unref(old);
+    policy_unref(newer);
+    policy_unref(merged);
+}
+
 /* The rule that a merge carries over must be found again by a later edit. */
 static void edits_go_on_after_a_merge(void **state)
 {
@@ -263,6 +282,7 @@ int main(void)
         cmocka_unit_test(what_never_was_is_gone),
         cmocka_unit_test(settings_alone_change),
         cmocka_unit_test(outlives_what_it_came_from),
+        cmocka_unit_test(node_without_its_parent_spoils_a_rebase),
         cmocka_unit_test(edits_go_on_after_a_merge),
         cmocka_unit_test(a_grown_overlay_wants_a_merge),
         cmocka_unit_test(an_overlay_full_of_old_rules_wants_a_merge),
