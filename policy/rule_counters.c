@@ -19,6 +19,8 @@ struct place {
 struct rule_counters {
     uint32_t mask;
     _Atomic uint64_t left_out;
+    int64_t taking_s;          /* the second, */
+    uint32_t taking_tries;     /* and how often a place was to be taken over in it */
     struct place *place;       /* owned */
     _Atomic int64_t rule_id[]; /* of each place; 0: free since the start */
 };
@@ -116,6 +118,16 @@ static struct place *take_over(struct rule_counters *counters, int64_t rule_id, 
     return oldest;
 }
 
+/* To look for one is slow: where far more rules are in use than there are places, most looks must
+ * not be made. */
+static bool may_take_over(struct rule_counters *counters, int64_t now_s)
+{
+    if (counters->taking_s != now_s)
+        counters->taking_tries = 0;
+    counters->taking_s = now_s;
+    return counters->taking_tries++ < RULE_COUNTERS_TRIES_PER_SECOND;
+}
+
 /* The owner's: takes a place where there is none of the rule's. */
 static struct place *find_or_take(struct rule_counters *counters, int64_t rule_id, int64_t now_s)
 {
@@ -128,7 +140,7 @@ static struct place *find_or_take(struct rule_counters *counters, int64_t rule_i
         if (held == 0 || held == rule_id)
             return &counters->place[at];
     }
-    return take_over(counters, rule_id, now_s);
+    return may_take_over(counters, now_s) ? take_over(counters, rule_id, now_s) : NULL;
 }
 
 static struct place *use(struct rule_counters *counters, int64_t rule_id, int64_t now_s)

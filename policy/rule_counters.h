@@ -22,8 +22,9 @@ struct rule_count {
 };
 
 enum {
-    RULE_COUNTERS_PROBES = 16,  /* places that a rule may take */
-    RULE_COUNTERS_IDLE_S = 600, /* a place that was used so lately is kept */
+    RULE_COUNTERS_PROBES = 16,           /* places that a rule may take */
+    RULE_COUNTERS_IDLE_S = 600,          /* a place that was used so lately is kept */
+    RULE_COUNTERS_TRIES_PER_SECOND = 64, /* looks for a place that may be taken */
 };
 
 /* `places` is a power of two, at least RULE_COUNTERS_PROBES. NULL when out of memory. */

@@ -155,6 +155,27 @@ static void a_connection_from_before_its_place_does_no_harm(void **state)
     rule_counters_free(counters);
 }
 
+/* The next second has tries of its own. */
+static void a_flood_looks_for_few_places(void **state)
+{
+    (void)state;
+    enum { NOW_S = 100000 };
+    struct rule_counters *counters = full_counters();
+    rule_counters_opened(counters, 3);
+    for (int64_t rule = 1; rule <= RULE_COUNTERS_PROBES; rule++)
+        if (rule != 3)
+            rule_counters_query(counters, rule, NOW_S);
+    for (int64_t i = 0; i < RULE_COUNTERS_TRIES_PER_SECOND; i++)
+        rule_counters_query(counters, 100 + i, NOW_S);
+    rule_counters_closed(counters, 3); /* its place might be had now */
+    rule_counters_query(counters, 77, NOW_S);
+    assert_int_equal(count_of(counters, 77).queries, 0);
+    rule_counters_query(counters, 77, NOW_S + 1);
+    assert_int_equal(count_of(counters, 77).queries, 1);
+    assert_int_equal(count_of(counters, 3).queries, 0);
+    rule_counters_free(counters);
+}
+
 enum { WRITES = 100000 };
 
 static void *write_many(void *context)
@@ -239,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_newcomer_takes_the_place_used_longest_ago),
         cmocka_unit_test(places_used_lately_or_with_connections_are_kept),
         cmocka_unit_test(a_connection_from_before_its_place_does_no_harm),
+        cmocka_unit_test(a_flood_looks_for_few_places),
         cmocka_unit_test(what_is_read_is_never_anothers),
     };
     return cmocka_run_group_tests_name("rule_counters", tests, NULL, NULL);
