@@ -34,6 +34,10 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
     page->row(page->context, &row);
 }
 
+/* In any case of ASCII letters. LIKE takes a third of the time that instr() and lower() would. */
+#define CONTAINS_SEARCH                                                                            \
+    "LIKE '%' || replace(replace(replace(?3, '!', '!!'), '%', '!%'), '_', '!_') || '%' ESCAPE '!'"
+
 /* A row too large to read is shown without its texts. */
 #define RULES_WHERE(condition, order)                                                              \
     "SELECT id, substr(target, 1, 2048), action, substr(clients, 1, 256),"                         \
@@ -43,8 +47,8 @@ static void give_rule(const struct rule_page *page, sqlite3_stmt *statement)
     " (SELECT not_after FROM pin_seen WHERE pin_seen.hostname = rule_status.hostname"              \
     "  AND place = 'leaf' ORDER BY last_seen DESC, first_seen DESC LIMIT 1)"                       \
     " FROM rule LEFT JOIN rule_status ON rule_status.rule_id = rule.id WHERE " condition           \
-    " AND (?2 = '' OR coalesce(state, '') = ?2) AND (?3 = ''"                                      \
-    " OR instr(lower(target || ' ' || clients || ' ' || coalesce(comment, '')), lower(?3)) > 0)"   \
+    " AND (?2 = '' OR coalesce(state, '') = ?2) AND (?3 = '' OR target " CONTAINS_SEARCH           \
+    " OR clients " CONTAINS_SEARCH " OR comment " CONTAINS_SEARCH ")"                              \
     " ORDER BY " order " LIMIT ?4"
 
 /* Parameter 1 is the condition's. */
