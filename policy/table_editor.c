@@ -78,8 +78,7 @@ bool table_editor_reach(struct table_editor *editor, const struct host_name *nam
  * is not looked at: at worst a parent of nothing is answered NODATA. */
 struct contribution {
     uint32_t group;
-    int exact;    /* its own name is allowed */
-    int wildcard; /* names below it are */
+    int count; /* its own name is allowed: 1; names below it are: 1 more */
 };
 
 static struct contribution contribution_of(const struct table_editor *editor, uint32_t node,
@@ -89,20 +88,17 @@ static struct contribution contribution_of(const struct table_editor *editor, ui
     const struct policy_ports *ports = editor->ports;
     if (table->nodes[node].first_rule == TABLE_NONE)
         return (struct contribution){ .group = group };
-    return (struct contribution){
-        .group = group,
-        .exact = name_table_allows(table, node, PATTERN_EXACT, group, ports),
-        .wildcard = name_table_allows(table, node, PATTERN_ONE_LABEL, group, ports) ||
-                    name_table_allows(table, node, PATTERN_ANY_DEPTH, group, ports),
-    };
+    bool is_allowed = name_table_allows(table, node, PATTERN_EXACT, group, ports);
+    bool is_allowed_below = name_table_allows(table, node, PATTERN_ONE_LABEL, group, ports) ||
+                            name_table_allows(table, node, PATTERN_ANY_DEPTH, group, ports);
+    return (struct contribution){ group, is_allowed + is_allowed_below };
 }
 
 /* Adds the difference since `before` to the counts of the ancestors of the path's first node. */
 static bool spread(struct table_editor *editor, const struct host_name *name,
                    const struct name_path *path, struct contribution before)
 {
-    struct contribution now = contribution_of(editor, path->node[0], before.group);
-    int more = now.wildcard - before.wildcard + now.exact - before.exact;
+    int more = contribution_of(editor, path->node[0], before.group).count - before.count;
     for (unsigned i = 1; i < name->label_count && more != 0; i++)
         if (!name_table_count_below(editor->table, path->node[i], before.group, more))
             return false;
