@@ -22,8 +22,8 @@ packages_for()
         # Where this Node is too old for the browser tests, or has no npm, they are left out.
         command -v node >/dev/null || echo 'nodejs|'
         echo libcmocka-dev clang-format clang-tidy python3 python3-pytest python3-pytest-xdist python3-dnspython haproxy
-        # Resolvers of many hands. Tests use Node, Java and systemd-resolved too, but only where they are already: the
-        # first two are large, and the package of the third changes the machine's own resolv.conf.
+        # Resolvers of many hands. Tests use Node and Java too, but only where they are already, as they are large; and
+        # systemd-resolved, which fetch_resolved.sh unpacks: installed, it would change the machine's own resolv.conf.
         echo knot-dnsutils ldnsutils musl-tools
         echo prometheus # for promtool, which reads metrics and rules as Prometheus does
         command -v go >/dev/null || echo 'golang-go|'

@@ -65,6 +65,7 @@ current=installing
 trap '[ $? = 0 ] || echo "test: $current FAILED" >&2' EXIT
 scripts/install_packages.sh build test fuzz
 scripts/install_browser_tests.sh
+scripts/fetch_resolved.sh
 for current in "${stages[@]}"; do
     echo "== $current"
     started=$SECONDS

@@ -2,7 +2,6 @@
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -12,7 +11,7 @@ import pytest
 from support.authority import Authority
 from support.dns_client import dig
 from support.isolation import with_file_over
-from support.process import eventually, run, spawn, stop
+from support.process import REPOSITORY, eventually, run, spawn, stop
 from support.tap import Tap
 
 pytestmark = pytest.mark.isolated
@@ -22,7 +21,7 @@ CLUSTER_ADDRESS = "10.96.0.1"
 SERVER = ("127.0.0.10", 53)
 SECONDS_MAX = 4
 SEARCHES = ["ns.svc.cluster.local", "svc.cluster.local", "cluster.local"]
-RESOLV_CONF = f"nameserver {SERVER[0]}\nsearch {' '.join(SEARCHES)}\noptions ndots:%d\n"
+RESOLV_CONF = "nameserver {}\nsearch " + " ".join(SEARCHES) + "\noptions ndots:{}\n"
 SOURCES = pathlib.Path(__file__).parents[1] / "support/clients"
 
 NODE_LOOKUP = "require('dns').lookup(process.argv[1], {all: true}, (error, found) => " \
@@ -106,9 +105,9 @@ def tap(pinhole):
 class Pod:
     """Where clients find a pod's resolv.conf, and a name service that has nothing but DNS."""
 
-    def __init__(self, directory, programs, ndots=5):
+    def __init__(self, directory, programs, ndots=5, nameserver=SERVER[0]):
         self._programs, self._mounts = programs, []
-        files = {"/etc/resolv.conf": RESOLV_CONF % ndots, "/etc/nsswitch.conf": "hosts: files dns\n"}
+        files = {"/etc/resolv.conf": RESOLV_CONF.format(nameserver, ndots), "/etc/nsswitch.conf": "hosts: files dns\n"}
         for number, (over, content) in enumerate(files.items()):
             source = directory / f"file{number}"
             source.write_text(content)
@@ -139,15 +138,15 @@ def candidates(client, name):
     return {f"{name}.", *searched}
 
 
-def look_up_asking_each_once(pod, tap, client, name):
+def look_up_asking_each_once(pod, tap, client, name, times_max=1):
     """Whoever waits in vain asks again: a question that comes once was answered to the client's satisfaction. It took less
     than the five seconds after which most ask again, or give up. Whoever waits while the machine stands still asks again,
-    too, but not three times on end. Returns what the client printed."""
+    too, but not three times on end. What stands in between may ask `times_max` times. Returns what the client printed."""
     for _ in range(3):
         (printed, seconds), queries = pod.look_up(client, name), tap.queries()
         assert queries, "nothing was asked"
         assert {asked for asked, _ in queries} <= candidates(client, name), queries
-        if max(Counter(queries).values()) == 1 and seconds < SECONDS_MAX:
+        if max(Counter(queries).values()) <= times_max and seconds < SECONDS_MAX:
             return printed
     raise AssertionError(f"asked again, or waited, each time: {queries}, {seconds:.1f} s")
 
@@ -178,37 +177,51 @@ def test_two_dots_spare_questions_for_what_is_outside(tmp_path, programs, tap, c
     assert "kubernetes.default." not in {name for name, _ in tap.queries()}
 
 
-RESOLVED = pathlib.Path(os.environ.get("SYSTEMD_RESOLVED", "/lib/systemd/systemd-resolved"))
 STUB = ("127.0.0.53", 53)
+FETCHED = REPOSITORY / "build/resolved"  # by scripts/fetch_resolved.sh, with libraries that the machine lacks
+RESOLVED = next((path for path in [FETCHED / "lib/systemd/systemd-resolved", FETCHED / "usr/lib/systemd/systemd-resolved",
+                                   pathlib.Path("/lib/systemd/systemd-resolved")] if path.exists()), None)
+RESOLVED_LIBRARIES = ":".join(sorted({str(path.parent) for path in FETCHED.rglob("*.so*")}))
 RESOLVED_CONF = f"[Resolve]\nDNS={SERVER[0]}\nDomains={' '.join(SEARCHES)}\nLLMNR=no\nMulticastDNS=no\nDNSSEC=no\nCache=no\n"
-# It wants a user of its own, places to write to, and a link that is not loopback.
+# It wants a user of its own, places to write to, and a link that is not loopback; neither systemd nor D-Bus.
 START_RESOLVED = """set -e
 mount -t tmpfs none /run
 mount -t tmpfs none /etc/systemd
 mkdir -p /run/systemd/resolve /run/systemd/netif/links
 cp "$1" /etc/systemd/resolved.conf
-(cat /etc/passwd; echo systemd-resolve:x:0:0::/:/bin/false) > /run/passwd
+(echo systemd-resolve:x:0:0::/:/bin/false; cat /etc/passwd) > /run/passwd
 mount --bind /run/passwd /etc/passwd
-exec "$2"
+LD_LIBRARY_PATH=$3 exec "$2"
 """
 
 
 @pytest.fixture
 def stub(pinhole, tmp_path):
     """systemd-resolved, which asks Pinhole."""
-    if not RESOLVED.exists():
-        pytest.skip("systemd-resolved is not installed")
-    configuration = tmp_path / "resolved.conf"
+    if RESOLVED is None:
+        pytest.skip("needs systemd-resolved: scripts/fetch_resolved.sh could not get it, or did not run")
+    configuration, log = tmp_path / "resolved.conf", tmp_path / "resolved.log"
     configuration.write_text(RESOLVED_CONF)
-    for words in ("add pod0 type veth peer name pod1", "set pod0 up", "set pod1 up"):
-        assert run(["ip", "link", *words.split()]).returncode == 0
-    assert run(["ip", "addr", "add", "10.99.0.2/24", "dev", "pod0"]).returncode == 0
-    process = spawn(["unshare", "-m", "sh", "-c", START_RESOLVED, "sh", configuration, RESOLVED],
-                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually(lambda: f"{STUB[0]}%lo:{STUB[1]}" in run(["ss", "-lnuH"]).stdout, 10, "systemd-resolved listens")
-    yield STUB
-    stop(process)
-    assert run(["ip", "link", "del", "pod0"]).returncode == 0
+    if run(["ip", *"link add pod0 type veth peer name pod1".split()]).returncode != 0:
+        pytest.skip("this kernel makes no veth links")
+    for words in ("link set pod0 up", "link set pod1 up", "addr add 10.99.0.2/24 dev pod0"):
+        assert run(["ip", *words.split()]).returncode == 0
+    with log.open("w") as output:
+        process = spawn(["unshare", "-m", "sh", "-c", START_RESOLVED, "sh", configuration, RESOLVED, RESOLVED_LIBRARIES],
+                        stdout=output, stderr=output)
+    try:
+        eventually(lambda: process.poll() is not None or f"{STUB[0]}%lo:{STUB[1]}" in run(["ss", "-lnuH"]).stdout, 10,
+                   "systemd-resolved listens")
+        assert process.poll() is None, log.read_text()
+        yield STUB
+    finally:
+        stop(process)
+        assert run(["ip", "link", "del", "pod0"]).returncode == 0
+
+
+@pytest.fixture
+def pod_with_stub(stub, tmp_path, programs):
+    return Pod(tmp_path, programs, nameserver=stub[0])
 
 
 def test_stub_of_systemd_resolved(stub, tap):
@@ -222,3 +235,16 @@ def test_stub_of_systemd_resolved(stub, tap):
         of_denied.append(tap.queries())
     assert [("api.example.com.", "A")] in of_allowed, of_allowed
     assert [("other.example.org.", "A")] in of_denied or [("other.example.org.", "A")] * 2 in of_denied, of_denied
+
+
+@pytest.mark.parametrize("client", ["dig", "glibc"])
+@pytest.mark.parametrize("name, address", [
+    ("api.example.com", GATE),
+    ("other.example.org", None),
+    ("kubernetes.default", CLUSTER_ADDRESS),
+    ("kubernetes.default.svc.cluster.local", CLUSTER_ADDRESS),
+])
+def test_pod_with_the_stub(pod_with_stub, tap, client, name, address):
+    """On the way to any name may be some that do not exist, for which the stub asks twice."""
+    printed = look_up_asking_each_once(pod_with_stub, tap, client, name, times_max=2)
+    assert {known for known in (GATE, CLUSTER_ADDRESS) if known in printed} == ({address} if address else set())
