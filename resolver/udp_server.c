@@ -16,6 +16,7 @@
 enum {
     BATCH = 64,
     BATCHES_A_TURN = 4, /* about a millisecond; then the loop's other sockets have their turn */
+    BUSY_BATCH = 16,
 };
 
 /* Room for what a client's message came with. Longer queries than our OPT invites are cut, and so
@@ -204,6 +205,23 @@ static void send_answers(struct udp_server *server, unsigned count)
         resolver_count(server->resolver, RESOLVER_ANSWERS_DROPPED, dropped);
 }
 
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void watch(struct udp_server *server)
+{
+    (void)uv_poll_start(&server->poll, UV_READABLE,
+                        on_readable); /* fails only for a handle being closed */
+}
+
+/* Between processes of one machine the kernel frees a datagram while it is sent, and then looks for
+ * somebody to tell that there is room again, which whoever watches the socket might want. For some
+ * answers that costs more than not to be watched meanwhile. */
+static void stop_watching_if_busy(struct udp_server *server, int count)
+{
+    if (count >= BUSY_BATCH)
+        (void)uv_poll_stop(&server->poll); /* never fails */
+}
+
 /* Returns how many messages there were; an error of the socket counts as none, and the loop calls
  * again. */
 static unsigned serve_batch(struct udp_server *server)
@@ -211,6 +229,7 @@ static unsigned serve_batch(struct udp_server *server)
     int count = recvmmsg(server->descriptor, server->received, BATCH, MSG_DONTWAIT, NULL);
     if (count <= 0)
         return 0;
+    stop_watching_if_busy(server, count);
     int64_t now_s = clock_realtime_s();
     unsigned answer_count = 0;
     for (size_t i = 0; i < (size_t)count; i++) {
@@ -224,8 +243,6 @@ static unsigned serve_batch(struct udp_server *server)
     return (unsigned)count;
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events);
-
 /* libuv stops watching a descriptor with a pending error, such as an ICMP message about a client
  * that has gone. */
 static void clear_error(struct udp_server *server)
@@ -233,8 +250,7 @@ static void clear_error(struct udp_server *server)
     int error;
     socklen_t size = sizeof(error);
     (void)getsockopt(server->descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
-    (void)uv_poll_start(&server->poll, UV_READABLE,
-                        on_readable); /* fails only for a handle being closed */
+    watch(server);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -245,9 +261,11 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         clear_error(server);
         return;
     }
-    for (int i = 0; i < BATCHES_A_TURN; i++)
-        if (serve_batch(server) < BATCH)
-            return;
+    unsigned count = BATCH;
+    for (int i = 0; i < BATCHES_A_TURN && count == BATCH; i++)
+        count = serve_batch(server);
+    if (!uv_is_active((const uv_handle_t *)poll))
+        watch(server);
 }
 
 /* RFC 1122 4.1.3.5: an answer leaves from the address that was asked. A socket bound to one address
@@ -294,8 +312,7 @@ struct udp_server *udp_server_new(uv_loop_t *loop, int descriptor, struct resolv
         return NULL;
     }
     point_at_buffers(server);
-    (void)uv_poll_start(&server->poll, UV_READABLE,
-                        on_readable); /* fails only for a handle being closed */
+    watch(server);
     return server;
 }
 
