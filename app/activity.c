@@ -41,9 +41,8 @@ static void note_query(struct decision_ring *ring, const struct endpoint *client
 void activity_rule_decided(struct activity *activity, const struct resolver_decision *decision)
 {
     rule_counters_query(activity->rules, decision->verdict->rule_id, decision->now_s);
-    if (decision->is_given && decision->verdict->reason == REASON_ALLOWED &&
-        decision_quota_take(&activity->allowed_queries, decision->now_s,
-                            DECISION_ALLOWED_PER_SECOND))
+    if (decision->is_given && decision_quota_take(&activity->allowed_queries, decision->now_s,
+                                                  DECISION_ALLOWED_PER_SECOND))
         note_query(&activity->recent.allowed, decision->client, decision->name, decision->verdict);
 }
 

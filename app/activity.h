@@ -11,8 +11,8 @@ struct certificate_event;
 struct resolver_decision;
 struct resolver_event;
 
-/* Rules that one worker counts by themselves: 2.5 MiB, of which only what is used takes memory. */
-enum { ACTIVITY_RULES_MAX = 65536 };
+/* Rules that one worker counts by themselves: 4 MiB, of which only what is used takes memory. */
+enum { ACTIVITY_RULES_MAX = 131072 };
 
 struct activity {
     struct rule_counters *rules; /* owned */

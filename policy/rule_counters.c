@@ -3,38 +3,39 @@
 #include "base/counter.h"
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define OF_NOBODY INT64_MIN /* a rule id that no rule has */
-#define NOWHERE   UINT32_MAX
 
+/* Half a line of the cache, and never parts of two. */
 struct place {
+    alignas(32) _Atomic int64_t rule_id; /* 0: free since the start */
     _Atomic uint64_t queries, connections;
-    _Atomic int64_t last_used_s;
-    _Atomic uint64_t live_connections;
+    _Atomic uint32_t last_used_s; /* Unix seconds, which 32 bits hold until 2106 */
+    _Atomic uint32_t live_connections;
 };
 
-/* The ids stand by themselves, so that a look that ends nowhere takes few lines of the cache.
- * Memory of calloc() that is not touched costs nothing. */
 struct rule_counters {
     uint32_t mask;
     _Atomic uint64_t left_out;
-    int64_t taking_s;          /* the second, */
-    uint32_t taking_tries;     /* and how often a place was to be taken over in it */
-    struct place *place;       /* owned */
-    _Atomic int64_t rule_id[]; /* of each place; 0: free since the start */
+    int64_t taking_s;      /* the second, */
+    uint32_t taking_tries; /* and how often a place was to be taken over in it */
+    struct place *place;   /* owned */
 };
 
+/* Fresh pages are zero, aligned, and cost nothing before they are touched. */
 struct rule_counters *rule_counters_new(uint32_t places)
 {
     assert(places >= RULE_COUNTERS_PROBES && (places & (places - 1)) == 0);
-    struct rule_counters *counters =
-        calloc(1, sizeof(*counters) + (size_t)places * sizeof(counters->rule_id[0]));
+    struct rule_counters *counters = calloc(1, sizeof(*counters));
     if (counters == NULL)
         return NULL;
     counters->mask = places - 1;
-    counters->place = calloc(places, sizeof(*counters->place));
-    if (counters->place != NULL)
+    counters->place = mmap(NULL, places * sizeof(*counters->place), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (counters->place != MAP_FAILED)
         return counters;
     free(counters);
     return NULL;
@@ -44,7 +45,7 @@ void rule_counters_free(struct rule_counters *counters)
 {
     if (counters == NULL)
         return;
-    free(counters->place);
+    (void)munmap(counters->place, ((size_t)counters->mask + 1) * sizeof(*counters->place));
     free(counters);
 }
 
@@ -56,18 +57,19 @@ static uint32_t first_place(const struct rule_counters *counters, int64_t rule_i
     return (uint32_t)rule_id & counters->mask;
 }
 
-static uint32_t find(const struct rule_counters *counters, int64_t rule_id)
+/* NULL: it has none. */
+static struct place *find(const struct rule_counters *counters, int64_t rule_id)
 {
     uint32_t first = first_place(counters, rule_id);
     for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
-        uint32_t at = (first + i) & counters->mask;
-        int64_t held = atomic_load_explicit(&counters->rule_id[at], memory_order_acquire);
+        struct place *place = &counters->place[(first + i) & counters->mask];
+        int64_t held = atomic_load_explicit(&place->rule_id, memory_order_acquire);
         if (held == rule_id)
-            return at;
+            return place;
         if (held == 0)
-            return NOWHERE;
+            return NULL;
     }
-    return NOWHERE;
+    return NULL;
 }
 
 /* How readers know a place that changes hands meanwhile: its id is OF_NOBODY before its counts are
@@ -82,11 +84,15 @@ static void clear(struct place *place)
     atomic_store_explicit(&place->live_connections, 0, memory_order_release);
 }
 
+static uint32_t live_connections(const struct place *place)
+{
+    return atomic_load_explicit(&place->live_connections, memory_order_relaxed);
+}
+
 static bool is_idle(const struct place *place, int64_t now_s)
 {
     int64_t last_used_s = atomic_load_explicit(&place->last_used_s, memory_order_relaxed);
-    return counter_read(&place->live_connections) == 0 &&
-           now_s - last_used_s >= RULE_COUNTERS_IDLE_S;
+    return live_connections(place) == 0 && now_s - last_used_s >= RULE_COUNTERS_IDLE_S;
 }
 
 static bool is_older(const struct place *place, const struct place *other)
@@ -98,23 +104,20 @@ static bool is_older(const struct place *place, const struct place *other)
 /* The owner's, where the rule has no place and none is free. */
 static struct place *take_over(struct rule_counters *counters, int64_t rule_id, int64_t now_s)
 {
-    uint32_t first = first_place(counters, rule_id), oldest_at = 0;
+    uint32_t first = first_place(counters, rule_id);
     struct place *oldest = NULL;
     for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
-        uint32_t at = (first + i) & counters->mask;
-        struct place *place = &counters->place[at];
-        if (!is_idle(place, now_s) || (oldest != NULL && !is_older(place, oldest)))
-            continue;
-        oldest = place;
-        oldest_at = at;
+        struct place *place = &counters->place[(first + i) & counters->mask];
+        if (is_idle(place, now_s) && (oldest == NULL || is_older(place, oldest)))
+            oldest = place;
     }
     if (oldest == NULL)
         return NULL;
     counter_add(&counters->left_out,
                 counter_read(&oldest->queries) + counter_read(&oldest->connections));
-    atomic_store_explicit(&counters->rule_id[oldest_at], OF_NOBODY, memory_order_release);
+    atomic_store_explicit(&oldest->rule_id, OF_NOBODY, memory_order_release);
     clear(oldest);
-    atomic_store_explicit(&counters->rule_id[oldest_at], rule_id, memory_order_release);
+    atomic_store_explicit(&oldest->rule_id, rule_id, memory_order_release);
     return oldest;
 }
 
@@ -133,12 +136,12 @@ static struct place *find_or_take(struct rule_counters *counters, int64_t rule_i
 {
     uint32_t first = first_place(counters, rule_id);
     for (uint32_t i = 0; i < RULE_COUNTERS_PROBES; i++) {
-        uint32_t at = (first + i) & counters->mask;
-        int64_t held = atomic_load_explicit(&counters->rule_id[at], memory_order_relaxed);
+        struct place *place = &counters->place[(first + i) & counters->mask];
+        int64_t held = atomic_load_explicit(&place->rule_id, memory_order_relaxed);
         if (held == 0)
-            atomic_store_explicit(&counters->rule_id[at], rule_id, memory_order_relaxed);
+            atomic_store_explicit(&place->rule_id, rule_id, memory_order_relaxed);
         if (held == 0 || held == rule_id)
-            return &counters->place[at];
+            return place;
     }
     return may_take_over(counters, now_s) ? take_over(counters, rule_id, now_s) : NULL;
 }
@@ -149,7 +152,7 @@ static struct place *use(struct rule_counters *counters, int64_t rule_id, int64_
     if (place == NULL)
         counter_add(&counters->left_out, 1);
     else
-        atomic_store_explicit(&place->last_used_s, now_s, memory_order_relaxed);
+        atomic_store_explicit(&place->last_used_s, (uint32_t)now_s, memory_order_relaxed);
     return place;
 }
 
@@ -167,19 +170,25 @@ void rule_counters_connection(struct rule_counters *counters, int64_t rule_id, i
         counter_add(&place->connections, 1);
 }
 
+/* The owner alone writes: no locked instruction. */
+static void set_live_connections(struct place *place, uint32_t count)
+{
+    atomic_store_explicit(&place->live_connections, count, memory_order_relaxed);
+}
+
 void rule_counters_opened(struct rule_counters *counters, int64_t rule_id)
 {
-    uint32_t at = find(counters, rule_id);
-    if (at != NOWHERE)
-        counter_add(&counters->place[at].live_connections, 1);
+    struct place *place = find(counters, rule_id);
+    if (place != NULL)
+        set_live_connections(place, live_connections(place) + 1);
 }
 
 /* It may have opened while the rule had no place: never below nothing. */
 void rule_counters_closed(struct rule_counters *counters, int64_t rule_id)
 {
-    uint32_t at = find(counters, rule_id);
-    if (at != NOWHERE && counter_read(&counters->place[at].live_connections) > 0)
-        counter_add(&counters->place[at].live_connections, UINT64_MAX); /* minus 1 */
+    struct place *place = find(counters, rule_id);
+    if (place != NULL && live_connections(place) > 0)
+        set_live_connections(place, live_connections(place) - 1);
 }
 
 static uint64_t acquire(const _Atomic uint64_t *count)
@@ -188,19 +197,17 @@ static uint64_t acquire(const _Atomic uint64_t *count)
 }
 
 /* False: the place changed hands meanwhile, and what was read may be of both. */
-static bool read_place(const struct rule_counters *counters, uint32_t at,
-                       struct rule_count *ret_count)
+static bool read_place(const struct place *place, struct rule_count *ret_count)
 {
-    const struct place *place = &counters->place[at];
-    int64_t rule_id = atomic_load_explicit(&counters->rule_id[at], memory_order_acquire);
+    int64_t rule_id = atomic_load_explicit(&place->rule_id, memory_order_acquire);
     const struct rule_count count = {
         .rule_id = rule_id,
         .queries = acquire(&place->queries),
         .connections = acquire(&place->connections),
         .last_used_s = atomic_load_explicit(&place->last_used_s, memory_order_acquire),
-        .live_connections = acquire(&place->live_connections),
+        .live_connections = atomic_load_explicit(&place->live_connections, memory_order_acquire),
     };
-    if (atomic_load_explicit(&counters->rule_id[at], memory_order_acquire) != rule_id)
+    if (atomic_load_explicit(&place->rule_id, memory_order_acquire) != rule_id)
         return false;
     *ret_count = count;
     return true;
@@ -210,9 +217,9 @@ void rule_counters_add_to(const struct rule_counters *counters, int64_t rule_id,
                           struct rule_count *sum)
 {
     struct rule_count count;
-    uint32_t at = find(counters, rule_id);
+    const struct place *place = find(counters, rule_id);
     sum->rule_id = rule_id;
-    if (at == NOWHERE || !read_place(counters, at, &count) || count.rule_id != rule_id)
+    if (place == NULL || !read_place(place, &count) || count.rule_id != rule_id)
         return;
     sum->queries += count.queries;
     sum->connections += count.connections;
@@ -226,7 +233,8 @@ void rule_counters_each(const struct rule_counters *counters,
 {
     struct rule_count count;
     for (uint32_t i = 0; i <= counters->mask; i++)
-        if (read_place(counters, i, &count) && count.rule_id != 0 && count.rule_id != OF_NOBODY)
+        if (read_place(&counters->place[i], &count) && count.rule_id != 0 &&
+            count.rule_id != OF_NOBODY)
             each(context, &count);
 }
 

@@ -157,14 +157,15 @@ static void tell(const struct resolver *resolver, const struct asked *asked,
 }
 
 static void tell_decision(const struct resolver *resolver, const struct asked *asked,
-                          const struct verdict *verdict, enum answer_kind kind)
+                          const struct answer_terms *terms)
 {
+    const struct verdict *verdict = &terms->verdict;
     const struct resolver_decision decision = {
         .client = &asked->client,
         .name = decided_name(asked),
         .verdict = verdict,
         .now_s = asked->now_s,
-        .is_given = kind == ANSWER_ADDRESSES || kind == ANSWER_NO_DATA || kind == ANSWER_FORWARDED,
+        .is_given = verdict->reason == REASON_ALLOWED && terms->standing != STANDING_MISSING,
     };
     if (resolver->sink.rule_decided != NULL)
         resolver->sink.rule_decided(resolver->sink.context, &decision);
@@ -229,14 +230,15 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, struc
     };
     if (decide(resolver, asked, policy, &terms))
         return RESOLVER_WAITS;
+    if (terms.verdict.rule_id != 0) /* now: what it counts comes to hand while the answer is put
+                                       together */
+        tell_decision(resolver, asked, &terms);
     size_t limit = answer_limit(asked);
     struct writer writer =
         writer_over(room.start, limit < writer_left(&room) ? limit : writer_left(&room));
     enum answer_kind kind = answer_compose(asked->query, asked->status, &terms, &writer);
     resolver_count(resolver, asked->is_tcp ? RESOLVER_QUERIES_TCP : RESOLVER_QUERIES_UDP, 1);
     resolver_count(resolver, counter_of_kind(kind, asked->status), 1);
-    if (terms.verdict.rule_id != 0)
-        tell_decision(resolver, asked, &terms.verdict, kind);
     if (is_worth_telling(kind, asked, &terms.verdict))
         tell(resolver, asked, &terms.verdict, policy);
     return writer.failed ? 0 : writer_size(&writer);

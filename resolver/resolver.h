@@ -75,7 +75,7 @@ struct resolver_decision {
     const struct host_name *name;
     const struct verdict *verdict;
     int64_t now_s; /* as the request has it */
-    bool is_given; /* the answer says that there is such a name */
+    bool is_given; /* the rule allows the name, and the answer says that there is one */
 };
 
 /* Who is told of denied queries, when they are answered:
