@@ -188,10 +188,26 @@ static void add_label(const uint8_t *label, size_t size, struct text *text)
     text_add_bytes(text, label + size - run, run);
 }
 
+/* Where nothing needs to be escaped, as nearly always: dots for the lengths. */
+static void add_plain(const struct host_name *name, struct text *text)
+{
+    char dotted[HOST_NAME_WIRE_MAX];
+    memcpy(dotted, name->wire, name->size);
+    for (size_t at = 1u + name->wire[0]; name->wire[at] != 0; at += 1u + name->wire[at])
+        dotted[at] = '.';
+    text_add_bytes(text, dotted + 1, name->size - 2u);
+}
+
 void host_name_add_to(const struct host_name *name, struct text *text)
 {
-    if (name->label_count == 0)
+    if (name->label_count == 0) {
         text_add(text, ".");
+        return;
+    }
+    if (name->plain_labels == name->label_count) {
+        add_plain(name, text);
+        return;
+    }
     for (size_t at = 0; name->wire[at] != 0; at += 1u + name->wire[at]) {
         if (at > 0)
             text_add(text, ".");
