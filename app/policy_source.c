@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "db/migrate.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 enum { AWAKE_MS = 150 };
@@ -43,6 +44,7 @@ static enum policy_source_status load_whole(struct policy_source *source,
     source->values = content.values;
     source->next_expiry_s = content.next_expiry_s;
     source->judged_at_s = now_s;
+    source->has_leavings = true;
     *ret_policy = policy;
     return POLICY_SOURCE_CHANGED;
 }
@@ -152,11 +154,21 @@ static enum policy_source_status look_at_clock(struct policy_source *source,
     return applied;
 }
 
+/* What a start or a load left free goes back to the kernel: it may be as much as all else needs. */
+static void give_leavings_back(struct policy_source *source)
+{
+    if (source->has_leavings)
+        (void)malloc_trim(0);
+    source->has_leavings = false;
+}
+
 void policy_source_rest(struct policy_source *source, int64_t now_ms)
 {
     if (source->database != NULL && database_is_awake(source->database) &&
-        now_ms - source->looked_at_ms >= AWAKE_MS)
+        now_ms - source->looked_at_ms >= AWAKE_MS) {
         database_sleep(source->database);
+        give_leavings_back(source);
+    }
 }
 
 bool policy_source_is_due(const struct policy_source *source)

@@ -16,6 +16,7 @@ struct policy_source {
     int64_t next_expiry_s, judged_at_s;
     int64_t looked_at_ms; /* monotonic: the last look */
     uint64_t version;     /* of the newest policy */
+    bool has_leavings;    /* of a whole load, among the memory that is free */
     struct rule_change *changes;
 };
 
