@@ -2,6 +2,7 @@
 #include "base/siphash.h"
 
 #include "base/reader.h"
+#include "base/word.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -54,22 +55,6 @@ static inline struct sip_state take_word(struct sip_state v, uint64_t word, unsi
     return v;
 }
 
-/* The last `size` bytes, less than a word of them, as the low ones of a word. Its loads overlap, so
- * that there is neither a loop nor a call. */
-static inline uint64_t last_bytes(const uint8_t *byte, size_t size)
-{
-    uint32_t low, high;
-    if (size >= sizeof(low)) {
-        memcpy(&low, byte, sizeof(low));
-        memcpy(&high, byte + size - sizeof(high), sizeof(high));
-        return le32toh(low) | (uint64_t)le32toh(high) << 8 * (size - sizeof(high));
-    }
-    if (size == 0)
-        return 0;
-    return byte[0] | (uint64_t)byte[size / 2] << 8 * (size / 2) |
-           (uint64_t)byte[size - 1] << 8 * (size - 1);
-}
-
 static inline struct sip_state start(const struct siphash_key *key)
 {
     return (
@@ -90,7 +75,7 @@ __attribute__((always_inline)) static inline uint64_t finish(struct sip_state v,
         memcpy(&word, byte, 8);
         v = take_word(v, le64toh(word), rounds.of_word);
     }
-    v = take_word(v, last_bytes(byte, left) | (uint64_t)size << 56, rounds.of_word);
+    v = take_word(v, word_of_bytes(byte, left) | (uint64_t)size << 56, rounds.of_word);
     v.c ^= 0xff;
     for (unsigned i = 0; i < rounds.at_end; i++)
         v = sip_round(v);
@@ -102,13 +87,6 @@ static const struct round_counts SIPHASH_1_3 = { 1, 3 }, SIPHASH_2_4 = { 2, 4 };
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t size)
 {
     return finish(start(key), SIPHASH_1_3, reader_over(bytes, size), size);
-}
-
-uint64_t siphash_behind(const struct siphash_key *key, uint64_t before, const void *bytes,
-                        size_t size)
-{
-    struct sip_state v = take_word(start(key), before, SIPHASH_1_3.of_word);
-    return finish(v, SIPHASH_1_3, reader_over(bytes, size), sizeof(before) + size);
 }
 
 uint64_t siphash_2_4(const struct siphash_key *key, const void *bytes, size_t size)

@@ -16,10 +16,6 @@ struct siphash_key siphash_key_random(void);
  * that collide. */
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t size);
 
-/* The same of the 8 bytes of `before`, the lowest first, and `bytes` behind them. */
-uint64_t siphash_behind(const struct siphash_key *key, uint64_t before, const void *bytes,
-                        size_t size);
-
 /* SipHash-2-4, where a hash that others see must not be forged, or must be the one that other
  * programs compute. */
 uint64_t siphash_2_4(const struct siphash_key *key, const void *bytes, size_t size);

@@ -14,9 +14,9 @@ struct candidate {
 
 static bool is_allowed_exactly(const struct name_table *table, uint32_t node, int64_t now_s)
 {
-    for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
-         at = table->rules[at].next) {
-        const struct table_rule *rule = &table->rules[at];
+    for (uint32_t at = name_table_node(table, node)->first_rule; at != TABLE_NONE;
+         at = name_table_rule(table, at)->next) {
+        const struct table_rule *rule = name_table_rule(table, at);
         if (rule->action == RULE_ALLOW && rule->expires_at > now_s &&
             table_rule_covers(rule, PATTERN_EXACT))
             return true;
@@ -27,7 +27,7 @@ static bool is_allowed_exactly(const struct name_table *table, uint32_t node, in
 static bool is_hidden(const struct policy *policy, const struct name_table *table,
                       const struct host_name *name)
 {
-    if (table == policy->overlay || policy->overlay->node_count == 0)
+    if (table == policy->overlay || policy->overlay->entries.count == 0)
         return false;
     return name_table_find(policy->overlay, name) != TABLE_NONE;
 }
@@ -39,7 +39,7 @@ static size_t add_table(const struct policy *policy, const struct gate_addresses
 {
     static const unsigned families[] = { 4, 6 };
     size_t count = 0;
-    for (uint32_t node = 0; node < table->node_count; node++) {
+    for (uint32_t node = 0; node < table->entries.count; node++) {
         if (!is_allowed_exactly(table, node, now_s))
             continue;
         struct host_name name = name_table_name(table, node);
@@ -86,7 +86,7 @@ static void report_shared(const struct candidate *candidates, size_t count,
 bool gate_collisions_find(const struct policy *policy, const struct gate_addresses *addresses,
                           int64_t now_s, gate_collision_fn report, void *context)
 {
-    size_t room = 2 * ((size_t)policy->base->node_count + policy->overlay->node_count);
+    size_t room = 2 * ((size_t)policy->base->entries.count + policy->overlay->entries.count);
     struct candidate *candidates = calloc(room + 1, sizeof(*candidates));
     if (candidates == NULL)
         return false;

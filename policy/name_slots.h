@@ -4,11 +4,7 @@
  * into more or fewer in one pass over memory, without a look at the names. Two names may have one
  * hash: who looks compares what the nodes stand for. */
 #pragma once
-#include <stdbool.h>
-#include <stdint.h>
-
-/* No node. */
-#define TABLE_NONE UINT32_MAX
+#include "policy/table_entries.h"
 
 struct name_slot {
     uint32_t hash;

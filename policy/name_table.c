@@ -1,29 +1,14 @@
 /* policy/name_table.c - names to rules. */
 #include "policy/name_table.h"
 #include "base/reader.h"
+#include "base/word.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_CAPACITY = 16 };
 
-void name_hashes_compute(const struct siphash_key *key, const struct host_name *name,
-                         struct name_hashes *ret_hashes)
-{
-    uint64_t hash = 0;
-    size_t at = 0;
-    for (unsigned i = 0; i < name->label_count; i++) {
-        ret_hashes->at[i] = (uint8_t)at;
-        at += 1u + name->wire[at];
-    }
-    for (unsigned i = name->label_count; i > 0; i--) {
-        const uint8_t *label = name->wire + ret_hashes->at[i - 1];
-        hash = siphash_behind(key, hash, label + 1, label[0]);
-        ret_hashes->hash[i - 1] = (uint32_t)(hash >> 32);
-    }
-}
-
-struct name_table *name_table_new(const struct siphash_key *key)
+struct name_table *name_table_new(const struct name_hash_key *key)
 {
     struct name_table *table = calloc(1, sizeof(*table));
     if (table == NULL)
@@ -31,17 +16,6 @@ struct name_table *name_table_new(const struct siphash_key *key)
     table->key = *key;
     atomic_init(&table->references, 1);
     return name_slots_init(&table->slots) ? table : name_table_unref(table);
-}
-
-struct name_table *name_table_new_overlay(const struct siphash_key *key)
-{
-    struct name_table *table = name_table_new(key);
-    if (table == NULL)
-        return NULL;
-    table->changed_at = calloc(FIRST_CAPACITY, sizeof(*table->changed_at));
-    table->nodes = calloc(FIRST_CAPACITY, sizeof(*table->nodes));
-    table->node_capacity = FIRST_CAPACITY;
-    return table->changed_at != NULL && table->nodes != NULL ? table : name_table_unref(table);
 }
 
 /* A copy of `size` bytes in a buffer of `capacity`; NULL when out of memory, or for no capacity. */
@@ -53,21 +27,6 @@ static void *copy_array(const void *array, size_t size, size_t capacity)
     return copy;
 }
 
-/* The nodes, and when they were changed. */
-static bool copy_nodes(struct name_table *copy, const struct name_table *table)
-{
-    uint32_t count = table->node_count, capacity = table->node_capacity;
-    copy->node_count = count;
-    copy->node_capacity = capacity;
-    copy->nodes =
-        copy_array(table->nodes, count * sizeof(*table->nodes), capacity * sizeof(*table->nodes));
-    if (table->changed_at != NULL)
-        copy->changed_at = copy_array(table->changed_at, count * sizeof(*table->changed_at),
-                                      capacity * sizeof(*table->changed_at));
-    return (copy->nodes != NULL || capacity == 0) &&
-           (copy->changed_at != NULL || table->changed_at == NULL);
-}
-
 struct name_table *name_table_copy(const struct name_table *table)
 {
     struct name_table *copy = calloc(1, sizeof(*copy));
@@ -77,25 +36,22 @@ struct name_table *name_table_copy(const struct name_table *table)
     copy->bytes_size = table->bytes_size;
     copy->bytes_capacity = table->bytes_capacity;
     copy->rule_count = table->rule_count;
-    copy->rule_capacity = table->rule_capacity;
     copy->dead_rule_count = table->dead_rule_count;
     copy->below_count = table->below_count;
     copy->below_capacity = table->below_capacity;
     copy->connect_count = table->connect_count;
     copy->connect_capacity = table->connect_capacity;
     copy->bytes = copy_array(table->bytes, table->bytes_size, table->bytes_capacity);
-    copy->rules = copy_array(table->rules, table->rule_count * sizeof(*table->rules),
-                             table->rule_capacity * sizeof(*table->rules));
     copy->belows = copy_array(table->belows, table->below_count * sizeof(*table->belows),
                               table->below_capacity * sizeof(*table->belows));
     copy->connects = copy_array(table->connects, table->connect_count * sizeof(*table->connects),
                                 table->connect_capacity * sizeof(*table->connects));
     atomic_init(&copy->references, 1);
     bool is_whole = (copy->bytes != NULL || copy->bytes_capacity == 0) &&
-                    (copy->rules != NULL || copy->rule_capacity == 0) &&
                     (copy->belows != NULL || copy->below_capacity == 0) &&
                     (copy->connects != NULL || copy->connect_capacity == 0) &&
-                    copy_nodes(copy, table) && name_slots_copy(&copy->slots, &table->slots) &&
+                    table_entries_copy(&copy->entries, &table->entries) &&
+                    name_slots_copy(&copy->slots, &table->slots) &&
                     name_table_copy_requirements(copy, table);
     return is_whole ? copy : name_table_unref(copy);
 }
@@ -111,12 +67,10 @@ struct name_table *name_table_unref(struct name_table *table)
     if (table == NULL || atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) > 1)
         return NULL;
     free(table->bytes);
-    free(table->nodes);
-    free(table->changed_at);
-    free(table->rules);
     free(table->belows);
     free(table->connects);
     name_table_release_requirements(table);
+    table_entries_release(&table->entries);
     name_slots_release(&table->slots);
     free(table);
     return NULL;
@@ -131,26 +85,52 @@ static void *trim_array(void *array, size_t size)
 
 void name_table_trim(struct name_table *table)
 {
-    if (table->node_count == 0)
-        return;
     name_slots_trim(&table->slots);
-    table->bytes = trim_array(table->bytes, table->bytes_size);
-    table->bytes_capacity = table->bytes_size;
-    table->nodes = trim_array(table->nodes, table->node_count * sizeof(*table->nodes));
-    table->node_capacity = table->node_count;
-    if (table->rule_count == 0)
-        return;
-    table->rules = trim_array(table->rules, table->rule_count * sizeof(*table->rules));
-    table->rule_capacity = table->rule_count;
+    table_entries_trim(&table->entries);
+    if (table->bytes_size > 0) {
+        table->bytes = trim_array(table->bytes, table->bytes_size);
+        table->bytes_capacity = table->bytes_size;
+    }
     if (table->connect_count > 0) {
         table->connects =
             trim_array(table->connects, table->connect_count * sizeof(*table->connects));
         table->connect_capacity = table->connect_count;
     }
-    if (table->below_count == 0)
-        return;
-    table->belows = trim_array(table->belows, table->below_count * sizeof(*table->belows));
-    table->below_capacity = table->below_count;
+    if (table->below_count > 0) {
+        table->belows = trim_array(table->belows, table->below_count * sizeof(*table->belows));
+        table->below_capacity = table->below_count;
+    }
+}
+
+/* The bytes of a node's label, of which the first byte of `label` says how many. */
+static const uint8_t *label_bytes(const struct name_table *table, const struct table_node *node)
+{
+    uint32_t at;
+    if (node->label[0] < sizeof(node->label))
+        return node->label + 1;
+    memcpy(&at, node->label + sizeof(node->label) - sizeof(at), sizeof(at));
+    return table->bytes + at;
+}
+
+/* False when out of memory. */
+static bool set_label(struct name_table *table, struct table_node *node, const uint8_t *label)
+{
+    node->label[0] = label[0];
+    if (label[0] < sizeof(node->label)) {
+        memcpy(node->label + 1, label + 1, label[0]);
+        return true;
+    }
+    uint32_t at = name_table_add_bytes(table, label + 1, label[0]);
+    memcpy(node->label + sizeof(node->label) - sizeof(at), &at, sizeof(at));
+    return at != TABLE_NONE;
+}
+
+/* Most labels are a word or less, for which a call takes longer than the comparison. */
+static inline bool is_same(const uint8_t *left, const uint8_t *right, size_t size)
+{
+    if (size <= sizeof(uint64_t))
+        return word_of_bytes(left, size) == word_of_bytes(right, size);
+    return memcmp(left, right, size) == 0;
 }
 
 uint32_t name_table_find_child(const struct name_table *table, uint32_t parent,
@@ -163,12 +143,9 @@ uint32_t name_table_find_child(const struct name_table *table, uint32_t parent,
             return TABLE_NONE;
         if (slot->hash != hash)
             continue;
-        const struct table_node *node = &table->nodes[slot->node];
-        if (node->first_rule != TABLE_NONE) /* asked for next: it comes while the label does */
-            __builtin_prefetch(&table->rules[node->first_rule]);
-        const uint8_t *own = table->bytes + node->label_at;
-        if (node->parent == parent && own[0] == label[0] &&
-            memcmp(own + 1, label + 1, label[0]) == 0)
+        const struct table_node *node = name_table_node(table, slot->node);
+        if (node->parent == parent && node->label[0] == label[0] &&
+            is_same(label_bytes(table, node), label + 1, label[0]))
             return slot->node;
     }
 }
@@ -221,36 +198,14 @@ static void *grow_array(void *array, size_t needed, size_t *capacity, size_t ele
     return moved;
 }
 
-static bool grow_nodes(struct name_table *table)
-{
-    size_t needed = (size_t)table->node_count + 1;
-    size_t capacity = table->node_capacity, same_capacity = table->node_capacity;
-    struct table_node *nodes = grow_array(table->nodes, needed, &capacity, sizeof(*nodes));
-    if (nodes == NULL)
-        return false;
-    table->nodes = nodes;
-    if (table->changed_at != NULL) {
-        uint32_t *changed_at =
-            grow_array(table->changed_at, needed, &same_capacity, sizeof(*changed_at));
-        if (changed_at == NULL)
-            return false;
-        table->changed_at = changed_at;
-    }
-    table->node_capacity = (uint32_t)capacity;
-    return true;
-}
-
 uint32_t name_table_add_child(struct name_table *table, uint32_t parent, const uint8_t *label,
                               uint32_t hash)
 {
-    uint32_t label_at = name_table_add_bytes(table, label, 1u + label[0]);
-    if (label_at == TABLE_NONE || !grow_nodes(table) ||
-        !name_slots_add(&table->slots, hash, table->node_count))
+    uint32_t node = table_entries_add(&table->entries);
+    if (node == TABLE_NONE || !set_label(table, name_table_node(table, node), label) ||
+        !name_slots_add(&table->slots, hash, node))
         return TABLE_NONE;
-    uint32_t node = table->node_count++;
-    table->nodes[node] = (struct table_node){ label_at, parent, TABLE_NONE, TABLE_NONE };
-    if (table->changed_at != NULL)
-        table->changed_at[node] = 0;
+    name_table_node(table, node)->parent = parent;
     return node;
 }
 
@@ -267,29 +222,36 @@ uint32_t name_table_add_bytes(struct name_table *table, const uint8_t *bytes, si
 
 bool name_table_add_rule(struct name_table *table, const struct table_rule *rule)
 {
-    size_t capacity = table->rule_capacity;
-    struct table_rule *rules =
-        grow_array(table->rules, (size_t)table->rule_count + 1, &capacity, sizeof(*rules));
-    if (rules == NULL)
+    uint32_t at = rule->node;
+    bool is_newest = at + 1 == table->entries.count; /* else the order of ids would be broken */
+    if (!is_newest || name_table_rule(table, at)->node != TABLE_NONE)
+        at = table_entries_add(&table->entries);
+    if (at == TABLE_NONE)
         return false;
-    table->rules = rules;
-    table->rule_capacity = (uint32_t)capacity;
-    struct table_node *node = &table->nodes[rule->node];
-    rules[table->rule_count] = *rule;
-    rules[table->rule_count].next = node->first_rule;
-    node->first_rule = table->rule_count++;
+    struct table_node *node = name_table_node(table, rule->node);
+    *name_table_rule(table, at) = *rule;
+    name_table_rule(table, at)->next = node->first_rule;
+    node->first_rule = at;
+    table->rule_count++;
     return true;
+}
+
+uint32_t name_table_next_rule(const struct name_table *table, uint32_t entry)
+{
+    while (entry < table->entries.count && name_table_rule(table, entry)->id == 0)
+        entry++;
+    return entry < table->entries.count ? entry : TABLE_NONE;
 }
 
 void name_table_remove_rule(struct name_table *table, uint32_t rule)
 {
-    uint32_t *link = &table->nodes[table->rules[rule].node].first_rule;
+    uint32_t *link = &name_table_node(table, name_table_rule(table, rule)->node)->first_rule;
     while (*link != rule)
-        link = &table->rules[*link].next;
-    *link = table->rules[rule].next;
-    name_table_remove_connect_to(table, table->rules[rule].id);
-    name_table_remove_requirement(table, table->rules[rule].id);
-    table->rules[rule].id = 0;
+        link = &name_table_rule(table, *link)->next;
+    *link = name_table_rule(table, rule)->next;
+    name_table_remove_connect_to(table, name_table_rule(table, rule)->id);
+    name_table_remove_requirement(table, name_table_rule(table, rule)->id);
+    name_table_rule(table, rule)->id = 0;
     table->dead_rule_count++;
 }
 
@@ -311,9 +273,9 @@ const struct table_rule *name_table_winner(const struct name_table *table, uint3
                                            const struct rule_match *match)
 {
     const struct table_rule *winner = NULL;
-    for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
-         at = table->rules[at].next) {
-        const struct table_rule *rule = &table->rules[at];
+    for (uint32_t at = name_table_node(table, node)->first_rule; at != TABLE_NONE;
+         at = name_table_rule(table, at)->next) {
+        const struct table_rule *rule = name_table_rule(table, at);
         if (!table_rule_covers(rule, match->pattern) || rule->port != match->port ||
             rule->expires_at <= match->now_s || client_fit(match->client, rule->group) == 0)
             continue;
@@ -325,7 +287,7 @@ const struct table_rule *name_table_winner(const struct name_table *table, uint3
 
 bool name_table_count_below(struct name_table *table, uint32_t node, uint32_t group, int more)
 {
-    uint32_t at = table->nodes[node].first_below;
+    uint32_t at = name_table_node(table, node)->first_below;
     while (at != TABLE_NONE && table->belows[at].group != group)
         at = table->belows[at].next;
     if (at == TABLE_NONE) {
@@ -337,8 +299,8 @@ bool name_table_count_below(struct name_table *table, uint32_t node, uint32_t gr
         table->belows = belows;
         table->below_capacity = (uint32_t)capacity;
         at = table->below_count++;
-        belows[at] = (struct table_below){ group, 0, table->nodes[node].first_below };
-        table->nodes[node].first_below = at;
+        belows[at] = (struct table_below){ group, 0, name_table_node(table, node)->first_below };
+        name_table_node(table, node)->first_below = at;
     }
     table->belows[at].count += (uint32_t)more;
     return true;
@@ -349,9 +311,9 @@ bool name_table_allows(const struct name_table *table, uint32_t node, enum patte
 {
     for (uint32_t i = 0; i < ports->count; i++) {
         bool is_allowed = false, is_denied = false;
-        for (uint32_t at = table->nodes[node].first_rule; at != TABLE_NONE;
-             at = table->rules[at].next) {
-            const struct table_rule *rule = &table->rules[at];
+        for (uint32_t at = name_table_node(table, node)->first_rule; at != TABLE_NONE;
+             at = name_table_rule(table, at)->next) {
+            const struct table_rule *rule = name_table_rule(table, at);
             if (rule->group != group || !table_rule_covers(rule, pattern) ||
                 rule->port != ports->port[i])
                 continue;
@@ -380,12 +342,13 @@ static bool allows_below(const struct name_table *table, uint32_t node,
 bool name_table_has_below(const struct name_table *table, uint32_t node,
                           const struct client *client, const struct policy_ports *ports)
 {
-    uint32_t at = table->nodes[node].first_below;
+    uint32_t at = name_table_node(table, node)->first_below;
     for (; at != TABLE_NONE; at = table->belows[at].next)
         if (table->belows[at].count > 0 && client_fit(client, table->belows[at].group) > 0)
             return true;
-    for (at = table->nodes[node].first_rule; at != TABLE_NONE; at = table->rules[at].next) {
-        const struct table_rule *rule = &table->rules[at];
+    for (at = name_table_node(table, node)->first_rule; at != TABLE_NONE;
+         at = name_table_rule(table, at)->next) {
+        const struct table_rule *rule = name_table_rule(table, at);
         if (rule->pattern != PATTERN_EXACT && client_fit(client, rule->group) > 0 &&
             allows_below(table, node, rule, ports))
             return true;
@@ -398,10 +361,11 @@ struct host_name name_table_name(const struct name_table *table, uint32_t node)
     uint8_t wire[HOST_NAME_WIRE_MAX];
     struct host_name name;
     size_t size = 0;
-    for (uint32_t at = node; at != TABLE_NONE; at = table->nodes[at].parent) {
-        const uint8_t *label = table->bytes + table->nodes[at].label_at;
-        memcpy(wire + size, label, 1u + label[0]);
-        size += 1u + label[0];
+    for (uint32_t at = node; at != TABLE_NONE; at = name_table_node(table, at)->parent) {
+        const struct table_node *part = name_table_node(table, at);
+        wire[size] = part->label[0];
+        memcpy(wire + size + 1, label_bytes(table, part), part->label[0]);
+        size += 1u + part->label[0];
     }
     wire[size++] = 0;
     struct reader reader = reader_over(wire, size);

@@ -5,25 +5,14 @@
  * compares parent and label. Where the table has a name it has all names above. Changed by one
  * thread while it is built; read by all, without a lock, once its policy is published. */
 #pragma once
-#include "base/siphash.h"
 #include "policy/client_group.h"
+#include "policy/name_hash.h"
 #include "policy/name_slots.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
+#include "policy/table_entries.h"
 
 #include <stdatomic.h>
-
-struct table_rule {
-    int64_t id; /* 0: taken out */
-    int64_t expires_at;
-    uint32_t node;
-    uint32_t next; /* in the node's list; TABLE_NONE ends it */
-    uint16_t port;
-    uint8_t pattern;       /* enum pattern_kind */
-    uint8_t action : 4;    /* enum rule_action */
-    uint8_t looseness : 4; /* requirement_looseness() of an allow */
-    uint32_t group;
-};
 
 /* Where a rule sends its connections; `host_size` 0: to `address`. */
 struct table_connect {
@@ -53,26 +42,14 @@ static inline bool table_rule_covers(const struct table_rule *rule, enum pattern
     return rule->pattern == pattern || rule->pattern == PATTERN_SUBTREE;
 }
 
-struct table_node {
-    uint32_t label_at; /* in `bytes`: its size, and its bytes */
-    uint32_t parent;   /* TABLE_NONE: the root */
-    uint32_t first_rule;
-    uint32_t first_below;
-};
-
 struct name_table {
     atomic_uint references;
-    struct siphash_key key;
+    struct name_hash_key key;
     struct name_slots slots;
-    uint8_t *bytes; /* labels of nodes, and hosts to connect to */
+    struct table_entries entries; /* a parent before its children */
+    uint8_t *bytes;               /* labels too long for an entry, and hosts to connect to */
     size_t bytes_size, bytes_capacity;
-    struct table_node *nodes; /* a parent before its children */
-    uint32_t node_count, node_capacity;
-    uint32_t *changed_at; /* of each node, the version of the policy that changed it last; NULL in a
-                             base */
-    struct table_rule *rules;
-    uint32_t rule_count, rule_capacity;
-    uint32_t dead_rule_count;
+    uint32_t rule_count, dead_rule_count; /* the dead are among them */
     struct table_below *belows;
     uint32_t below_count, below_capacity;
     struct table_connect *connects; /* of the rules that have one, in the order of their ids */
@@ -81,18 +58,27 @@ struct name_table {
     uint32_t requirement_count, requirement_capacity;
 };
 
-/* The hashes of a name's suffixes, and where each begins in `wire`. [0] is the whole name. */
-struct name_hashes {
-    uint32_t hash[HOST_NAME_LABELS_MAX];
-    uint8_t at[HOST_NAME_LABELS_MAX];
-};
-void name_hashes_compute(const struct siphash_key *key, const struct host_name *name,
-                         struct name_hashes *ret_hashes);
+static inline struct table_node *name_table_node(const struct name_table *table, uint32_t node)
+{
+    return &table->entries.at[node].node;
+}
+
+static inline struct table_rule *name_table_rule(const struct name_table *table, uint32_t rule)
+{
+    return &table->entries.at[rule].rule;
+}
+
+/* Does the entry stand for a name? */
+static inline bool name_table_has_name(const struct name_table *table, uint32_t entry)
+{
+    return name_table_node(table, entry)->label[0] > 0;
+}
+
+/* The first entry from `entry` on that has a rule; TABLE_NONE: there is none. */
+uint32_t name_table_next_rule(const struct name_table *table, uint32_t entry);
 
 /* An empty table. NULL when out of memory. */
-struct name_table *name_table_new(const struct siphash_key *key);
-/* The same for an overlay, which knows when its nodes were changed. */
-struct name_table *name_table_new_overlay(const struct siphash_key *key);
+struct name_table *name_table_new(const struct name_hash_key *key);
 /* A copy that may be changed. NULL when out of memory. */
 struct name_table *name_table_copy(const struct name_table *table);
 struct name_table *name_table_ref(struct name_table *table);

@@ -31,7 +31,7 @@ static void follow(const struct policy *policy, const struct host_name *name,
     ret_inquiry->policy = policy;
     ret_inquiry->name = name;
     ret_inquiry->overlay.first = name->label_count;
-    if (policy->overlay->node_count > 0)
+    if (policy->overlay->entries.count > 0)
         name_table_follow(policy->overlay, name, &hashes, &ret_inquiry->overlay);
     name_table_follow(policy->base, name, &hashes, &ret_inquiry->base);
     bool is_overlay_longer = ret_inquiry->overlay.first < ret_inquiry->base.first;
@@ -94,9 +94,9 @@ static const struct table_rule *winner_at(const struct inquiry *inquiry, struct 
 static bool allows_on_some_port(const struct inquiry *inquiry, struct place place, unsigned skips)
 {
     const struct name_table *table = place.table;
-    for (uint32_t at = table->nodes[place.node].first_rule; at != TABLE_NONE;
-         at = table->rules[at].next) {
-        const struct table_rule *rule = &table->rules[at];
+    for (uint32_t at = name_table_node(table, place.node)->first_rule; at != TABLE_NONE;
+         at = name_table_rule(table, at)->next) {
+        const struct table_rule *rule = name_table_rule(table, at);
         bool covers = skips == 0 ? table_rule_covers(rule, PATTERN_EXACT)
                                  : table_rule_covers(rule, PATTERN_ANY_DEPTH) ||
                                        (skips == 1 && table_rule_covers(rule, PATTERN_ONE_LABEL));
@@ -295,9 +295,10 @@ bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule 
     follow(policy, &rule->name, &inquiry);
     struct place place = place_of(&inquiry, 0);
     const struct table_rule *first = NULL;
-    uint32_t at = place.node != TABLE_NONE ? place.table->nodes[place.node].first_rule : TABLE_NONE;
-    for (; at != TABLE_NONE; at = place.table->rules[at].next) {
-        const struct table_rule *other = &place.table->rules[at];
+    uint32_t at = place.node != TABLE_NONE ? name_table_node(place.table, place.node)->first_rule
+                                           : TABLE_NONE;
+    for (; at != TABLE_NONE; at = name_table_rule(place.table, at)->next) {
+        const struct table_rule *other = name_table_rule(place.table, at);
         if (overshadows(other, rule) && (first == NULL || shadows_before(other, first)))
             first = other;
     }

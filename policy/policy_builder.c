@@ -26,7 +26,7 @@ struct policy_builder {
 
 struct policy_builder *policy_builder_new(const struct policy_ports *ports)
 {
-    struct siphash_key key = siphash_key_random();
+    struct name_hash_key key = name_hash_key_random();
     struct policy_builder *builder = calloc(1, sizeof(*builder));
     if (builder == NULL)
         return NULL;
@@ -97,7 +97,7 @@ struct policy *policy_builder_finish(struct policy_builder *builder,
     builder->groups = NULL;
     name_table_trim(base);
     struct policy *policy =
-        policy_on_tables(base, name_table_new_overlay(&base->key), groups, &builder->ports);
+        policy_on_tables(base, name_table_new(&base->key), groups, &builder->ports);
     if (policy != NULL && !is_whole)
         policy = policy_unref(policy);
     if (policy != NULL) {

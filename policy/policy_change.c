@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* An overlay past either is folded into the base: copying it for each edit must stay cheap. */
-enum { OVERLAY_NODES_MAX = 8192, OVERLAY_DEAD_RULES_MAX = 8192 };
+enum { OVERLAY_ENTRIES_MAX = 8192, OVERLAY_DEAD_RULES_MAX = 8192 };
 
 static bool append_id(struct rule_ids *ids, size_t *capacity, int64_t id)
 {
@@ -25,9 +25,9 @@ static bool append_id(struct rule_ids *ids, size_t *capacity, int64_t id)
 static bool append_node(struct rule_ids *ids, size_t *capacity, const struct name_table *table,
                         uint32_t node)
 {
-    uint32_t at = node != TABLE_NONE ? table->nodes[node].first_rule : TABLE_NONE;
-    for (; at != TABLE_NONE; at = table->rules[at].next)
-        if (!append_id(ids, capacity, table->rules[at].id))
+    uint32_t at = node != TABLE_NONE ? name_table_node(table, node)->first_rule : TABLE_NONE;
+    for (; at != TABLE_NONE; at = name_table_rule(table, at)->next)
+        if (!append_id(ids, capacity, name_table_rule(table, at)->id))
             return false;
     return true;
 }
@@ -67,8 +67,10 @@ static void sort_and_drop_doubles(struct rule_ids *ids)
 static bool *hidden_nodes(const struct policy *policy)
 {
     const struct name_table *base = policy->base, *overlay = policy->overlay;
-    bool *is_hidden = calloc((size_t)base->node_count + 1, sizeof(*is_hidden));
-    for (uint32_t i = 0; is_hidden != NULL && i < overlay->node_count; i++) {
+    bool *is_hidden = calloc((size_t)base->entries.count + 1, sizeof(*is_hidden));
+    for (uint32_t i = 0; is_hidden != NULL && i < overlay->entries.count; i++) {
+        if (!name_table_has_name(overlay, i))
+            continue;
         struct host_name name = name_table_name(overlay, i);
         uint32_t node = name_table_find(base, &name);
         if (node != TABLE_NONE)
@@ -115,7 +117,7 @@ void policy_set_groups(struct policy *policy, struct client_groups *groups)
 
 bool policy_wants_merge(const struct policy *policy)
 {
-    return policy->overlay->node_count > OVERLAY_NODES_MAX ||
+    return policy->overlay->entries.count > OVERLAY_ENTRIES_MAX ||
            policy->overlay->dead_rule_count > OVERLAY_DEAD_RULES_MAX;
 }
 
@@ -134,9 +136,9 @@ static struct table_rule *sorted_overlay_rules(const struct name_table *overlay,
     uint32_t count = 0;
     if (rules == NULL)
         return NULL;
-    for (uint32_t i = 0; i < overlay->rule_count; i++)
-        if (overlay->rules[i].id != 0)
-            rules[count++] = overlay->rules[i];
+    for (uint32_t i = 0; i < overlay->entries.count; i++)
+        if (name_table_rule(overlay, i)->id != 0)
+            rules[count++] = *name_table_rule(overlay, i);
     qsort(rules, count, sizeof(*rules), compare_rules);
     *ret_count = count;
     return rules;
@@ -149,8 +151,10 @@ static bool add_all_rules(const struct policy *from, const bool *is_hidden,
 {
     const struct name_table *base = from->base, *overlay = from->overlay;
     uint32_t of_base = 0, of_overlay = 0;
-    while (of_base < base->rule_count || of_overlay < overlay_count) {
-        const struct table_rule *left = of_base < base->rule_count ? &base->rules[of_base] : NULL;
+    while ((of_base = name_table_next_rule(base, of_base)) != TABLE_NONE ||
+           of_overlay < overlay_count) {
+        const struct table_rule *left =
+            of_base != TABLE_NONE ? name_table_rule(base, of_base) : NULL;
         const struct table_rule *right =
             of_overlay < overlay_count ? &overlay_rules[of_overlay] : NULL;
         bool is_from_base = right == NULL || (left != NULL && left->id < right->id);
@@ -199,7 +203,7 @@ static uint32_t copy_node(struct name_table *to, uint32_t parent, const struct n
     uint32_t copy = name_table_add_child(to, parent, name.wire, hashes.hash[0]);
     if (copy == TABLE_NONE)
         return TABLE_NONE;
-    to->changed_at[copy] = from->changed_at[node];
+    name_table_node(to, copy)->changed_at = name_table_node(from, node)->changed_at;
     return name_table_copy_node(to, copy, from, node) ? copy : TABLE_NONE;
 }
 
@@ -207,12 +211,12 @@ static uint32_t copy_node(struct name_table *to, uint32_t parent, const struct n
  * were not, the node would have no place. */
 static bool copy_newer_nodes(struct name_table *to, const struct name_table *from, uint32_t version)
 {
-    uint32_t *copy_of = calloc((size_t)from->node_count + 1, sizeof(*copy_of));
+    uint32_t *copy_of = calloc((size_t)from->entries.count + 1, sizeof(*copy_of));
     bool is_whole = copy_of != NULL;
-    for (uint32_t i = 0; is_whole && i < from->node_count; i++) {
-        uint32_t parent = from->nodes[i].parent;
+    for (uint32_t i = 0; is_whole && i < from->entries.count; i++) {
+        uint32_t parent = name_table_node(from, i)->parent;
         copy_of[i] = TABLE_NONE;
-        if (from->changed_at[i] <= version)
+        if (!name_table_has_name(from, i) || name_table_node(from, i)->changed_at <= version)
             continue;
         if (parent == TABLE_NONE)
             copy_of[i] = copy_node(to, TABLE_NONE, from, i);
@@ -232,7 +236,7 @@ bool policy_shares_base(const struct policy *left, const struct policy *right)
 struct policy *policy_rebase(const struct policy *latest, const struct policy *merged)
 {
     struct policy *policy =
-        policy_on_tables(name_table_ref(merged->base), name_table_new_overlay(&merged->base->key),
+        policy_on_tables(name_table_ref(merged->base), name_table_new(&merged->base->key),
                          client_groups_ref(latest->groups), &latest->ports);
     if (policy == NULL)
         return NULL;

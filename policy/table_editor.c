@@ -21,13 +21,14 @@ struct compiled_rule name_table_compiled_rule(const struct name_table *table,
 bool name_table_copy_node(struct name_table *to, uint32_t to_node, const struct name_table *from,
                           uint32_t node)
 {
-    uint32_t at = from->nodes[node].first_below;
+    uint32_t at = name_table_node(from, node)->first_below;
     for (; at != TABLE_NONE; at = from->belows[at].next)
         if (!name_table_count_below(to, to_node, from->belows[at].group,
                                     (int)from->belows[at].count))
             return false;
-    for (at = from->nodes[node].first_rule; at != TABLE_NONE; at = from->rules[at].next) {
-        struct table_rule rule = from->rules[at];
+    for (at = name_table_node(from, node)->first_rule; at != TABLE_NONE;
+         at = name_table_rule(from, at)->next) {
+        struct table_rule rule = *name_table_rule(from, at);
         rule.node = to_node;
         struct connect_to connect_to = name_table_connect_to(from, rule.id);
         if (!name_table_add_rule(to, &rule) ||
@@ -69,8 +70,8 @@ bool table_editor_reach(struct table_editor *editor, const struct host_name *nam
         ret_path->node[at] = node;
         ret_path->first = at;
     }
-    for (unsigned i = 0; editor->table->changed_at != NULL && i < name->label_count; i++)
-        editor->table->changed_at[ret_path->node[i]] = editor->version;
+    for (unsigned i = 0; i < name->label_count; i++)
+        name_table_node(editor->table, ret_path->node[i])->changed_at = editor->version;
     return true;
 }
 
@@ -86,7 +87,7 @@ static struct contribution contribution_of(const struct table_editor *editor, ui
 {
     const struct name_table *table = editor->table;
     const struct policy_ports *ports = editor->ports;
-    if (table->nodes[node].first_rule == TABLE_NONE)
+    if (name_table_node(table, node)->first_rule == TABLE_NONE)
         return (struct contribution){ .group = group };
     bool is_allowed = name_table_allows(table, node, PATTERN_EXACT, group, ports);
     bool is_allowed_below = name_table_allows(table, node, PATTERN_ONE_LABEL, group, ports) ||
@@ -139,46 +140,60 @@ bool table_editor_add_hashed(struct table_editor *editor, const struct compiled_
 
 static uint32_t find_in_list(const struct name_table *table, uint32_t node, int64_t rule_id)
 {
-    uint32_t at = table->nodes[node].first_rule;
-    while (at != TABLE_NONE && table->rules[at].id != rule_id)
-        at = table->rules[at].next;
+    uint32_t at = name_table_node(table, node)->first_rule;
+    while (at != TABLE_NONE && name_table_rule(table, at)->id != rule_id)
+        at = name_table_rule(table, at)->next;
     return at;
 }
 
-/* A base's rules stand in the order of their ids, an overlay's in the order of their edits. */
-static const struct table_rule *find_by_id(const struct table_editor *editor, int64_t rule_id,
-                                           bool *ret_is_beneath)
+/* A base's rules stand in the order of their ids. */
+static uint32_t find_in_base(const struct name_table *base, int64_t rule_id)
 {
-    const struct name_table *table = editor->table, *beneath = editor->beneath;
-    *ret_is_beneath = false;
-    for (uint32_t i = 0; i < table->rule_count; i++)
-        if (table->rules[i].id == rule_id)
-            return &table->rules[i];
-    *ret_is_beneath = true;
-    uint32_t low = 0, high = beneath != NULL ? beneath->rule_count : 0;
+    uint32_t low = 0, high = base->entries.count;
     while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (beneath->rules[middle].id < rule_id)
-            low = middle + 1;
-        else
+        uint32_t middle = low + (high - low) / 2, at = name_table_next_rule(base, middle);
+        if (at >= high || name_table_rule(base, at)->id > rule_id)
             high = middle;
+        else if (name_table_rule(base, at)->id < rule_id)
+            low = at + 1;
+        else
+            return at;
     }
-    bool is_found =
-        beneath != NULL && low < beneath->rule_count && beneath->rules[low].id == rule_id;
-    return is_found ? &beneath->rules[low] : NULL;
+    return TABLE_NONE;
+}
+
+/* An overlay's rules stand in the order of their edits. */
+static uint32_t find_in_overlay(const struct name_table *overlay, int64_t rule_id)
+{
+    for (uint32_t at = 0; at < overlay->entries.count; at++)
+        if (name_table_rule(overlay, at)->id == rule_id)
+            return at;
+    return TABLE_NONE;
+}
+
+/* The name that a rule is of; false: there is no such rule. */
+static bool find_name(const struct table_editor *editor, int64_t rule_id,
+                      struct host_name *ret_name)
+{
+    const struct name_table *table = editor->table;
+    uint32_t at = find_in_overlay(table, rule_id);
+    if (at == TABLE_NONE && editor->beneath != NULL) {
+        table = editor->beneath;
+        at = find_in_base(table, rule_id);
+    }
+    if (at != TABLE_NONE)
+        *ret_name = name_table_name(table, name_table_rule(table, at)->node);
+    return at != TABLE_NONE;
 }
 
 bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t *ret_node)
 {
-    bool is_beneath;
-    const struct table_rule *found = find_by_id(editor, rule_id, &is_beneath);
-    *ret_node = TABLE_NONE;
-    if (found == NULL)
-        return true;
-    struct host_name name =
-        name_table_name(is_beneath ? editor->beneath : editor->table, found->node);
+    struct host_name name;
     struct name_hashes hashes;
     struct name_path path;
+    *ret_node = TABLE_NONE;
+    if (!find_name(editor, rule_id, &name))
+        return true;
     name_hashes_compute(&editor->table->key, &name, &hashes);
     if (!table_editor_reach(editor, &name, &hashes, &path))
         return false;
@@ -187,7 +202,8 @@ bool table_editor_remove(struct table_editor *editor, int64_t rule_id, uint32_t 
     uint32_t rule = find_in_list(editor->table, node, rule_id);
     if (rule == TABLE_NONE)
         return true; /* the overlay hid it before */
-    struct contribution before = contribution_of(editor, node, editor->table->rules[rule].group);
+    struct contribution before =
+        contribution_of(editor, node, name_table_rule(editor->table, rule)->group);
     name_table_remove_rule(editor->table, rule);
     editor->rules_added--;
     return spread(editor, &name, &path, before);

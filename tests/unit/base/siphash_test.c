@@ -76,18 +76,6 @@ static void hashes_2_4_as_expected(void **state)
     assert_true(siphash_2_4(&key, bytes, row->size) == row->expected);
 }
 
-static void hashes_behind_a_word(void **state)
-{
-    (void)state;
-    struct siphash_key key = COUNTED_KEY;
-    uint8_t bytes[8 + 63] = { 8, 7, 6, 5, 4, 3, 2, 1 };
-    for (size_t i = 8; i < sizeof(bytes); i++)
-        bytes[i] = (uint8_t)(3 * i);
-    for (size_t size = 0; size <= sizeof(bytes) - 8; size++)
-        assert_true(siphash_behind(&key, 0x0102030405060708, bytes + 8, size) ==
-                    siphash(&key, bytes, 8 + size));
-}
-
 static void the_last_bytes_count(void **state)
 {
     (void)state;
@@ -110,7 +98,6 @@ int main(void)
     struct tests tests = { .count = 0 };
     TESTS_ADD_TABLE(&tests, rows, hashes_as_expected);
     TESTS_ADD_TABLE(&tests, rows_2_4, hashes_2_4_as_expected);
-    tests_add_row(&tests, "behind a word", NULL, hashes_behind_a_word);
     tests_add_row(&tests, "zero bytes are counted", NULL, the_last_bytes_count);
     tests_add_row(&tests, "random keys", NULL, random_keys_differ);
     return tests_run(&tests, "siphash");

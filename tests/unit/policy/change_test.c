@@ -111,6 +111,30 @@ static void an_edit_in_place(void **state)
     policy_unref(deep);
 }
 
+/* Rules of names that were there before, as parents or as another rule's, are found by id too. */
+static void each_rule_is_taken_away_alone(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = { "c.b.a.example",   "b.a.example", "a.example",
+                                         "d.c.b.a.example", "other.name",  "name" };
+    struct policy *old = policy_of("allow c.b.a.example; allow b.a.example; allow a.example; "
+                                   "allow d.c.b.a.example; allow other.name; allow name");
+    for (size_t gone = 0; gone < COUNT(hosts); gone++) {
+        int64_t id = (int64_t)gone + 1;
+        struct policy *new = changed(old, is_gone(id), IDS(id));
+        struct policy *merged = policy_merge(new);
+        for (size_t i = 0; i < COUNT(hosts); i++) {
+            int64_t expected = i == gone ? 0 : (int64_t)i + 1;
+            assert_int_equal(decide_on(new, hosts[i], 443, 0).rule_id, expected);
+            assert_int_equal(decide_on(merged, hosts[i], 443, 0).rule_id, expected);
+        }
+        assert_int_equal(policy_rule_count(merged), COUNT(hosts) - 1);
+        policy_unref(new);
+        policy_unref(merged);
+    }
+    policy_unref(old);
+}
+
 static void what_never_was_is_gone(void **state)
 {
     (void)state;
@@ -175,8 +199,8 @@ static void node_without_its_parent_spoils_a_rebase(void **state)
     struct policy *newer = changed(old, now_says(2, "allow b.test"), IDS(2));
     struct policy *rebased = policy_rebase(newer, merged);
     assert_decides(rebased, "b.test", "allow 2");
-    newer->overlay->changed_at[0] = 0;
-    assert_int_equal(newer->overlay->nodes[1].parent, 0);
+    name_table_node(newer->overlay, 0)->changed_at = 0;
+    assert_int_equal(name_table_node(newer->overlay, 1)->parent, 0);
     assert_null(policy_rebase(newer, merged));
     policy_unref(rebased);
     policy_unref(old);
@@ -279,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_rule_is_taken_away),
         cmocka_unit_test(a_rule_moves_to_another_name),
         cmocka_unit_test(an_edit_in_place),
+        cmocka_unit_test(each_rule_is_taken_away_alone),
         cmocka_unit_test(what_never_was_is_gone),
         cmocka_unit_test(settings_alone_change),
         cmocka_unit_test(outlives_what_it_came_from),

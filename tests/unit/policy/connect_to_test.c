@@ -109,7 +109,7 @@ static struct policy *merged(struct policy *from)
 {
     struct policy *policy = policy_merge(from);
     assert_non_null(policy);
-    assert_int_equal(policy->overlay->node_count, 0);
+    assert_int_equal(policy->overlay->entries.count, 0);
     policy_unref(from);
     return policy;
 }
