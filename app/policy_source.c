@@ -154,7 +154,8 @@ static enum policy_source_status look_at_clock(struct policy_source *source,
     return applied;
 }
 
-/* What a start or a load left free goes back to the kernel: it may be as much as all else needs. */
+/* What a start or a load of all rules left free goes back to the kernel: it may be as much as all
+ * else needs. A thread that allocates meanwhile waits for it, a millisecond perhaps. */
 static void give_leavings_back(struct policy_source *source)
 {
     if (source->has_leavings)

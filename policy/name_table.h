@@ -1,7 +1,7 @@
 /* policy/name_table.h - names to rules: the table inside a policy. Private to policy/.
  * Each name (a "node") has a first label, a parent, a list of rules and a count of the allowed
  * names below it. A name is followed from its last label to its first, each step a look into a hash
- * table; the hash covers all labels up to there, with a key of this process, and a hit always
+ * table; the hash covers all labels up to there, with a key of the table, and a hit always
  * compares parent and label. Where the table has a name it has all names above. Changed by one
  * thread while it is built; read by all, without a lock, once its policy is published. */
 #pragma once

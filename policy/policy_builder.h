@@ -28,7 +28,7 @@ struct policy *policy_deny_all(const struct policy_ports *ports);
 
 /* One rule that was added, altered, or (without a rule) taken away. */
 struct rule_change {
-    int64_t id;
+    int64_t id;                /* not 0 */
     bool is_in_force;          /* false: the rule is gone, or does not compile */
     struct compiled_rule rule; /* where in force; its id is the same. Owns its requirement */
 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* An overlay past either is folded into the base: copying it for each edit must stay cheap. */
-enum { OVERLAY_ENTRIES_MAX = 8192, OVERLAY_DEAD_RULES_MAX = 8192 };
+enum { OVERLAY_NAMES_MAX = 8192, OVERLAY_DEAD_RULES_MAX = 8192 };
 
 static bool append_id(struct rule_ids *ids, size_t *capacity, int64_t id)
 {
@@ -117,7 +117,7 @@ void policy_set_groups(struct policy *policy, struct client_groups *groups)
 
 bool policy_wants_merge(const struct policy *policy)
 {
-    return policy->overlay->entries.count > OVERLAY_ENTRIES_MAX ||
+    return policy->overlay->slots.taken > OVERLAY_NAMES_MAX ||
            policy->overlay->dead_rule_count > OVERLAY_DEAD_RULES_MAX;
 }
 

@@ -16,6 +16,7 @@ struct place {
     _Atomic uint32_t last_used_s; /* Unix seconds, which 32 bits hold until 2106 */
     _Atomic uint32_t live_connections;
 };
+static_assert(sizeof(struct place) == 32, "two places are a line of the cache");
 
 struct rule_counters {
     uint32_t mask;

@@ -2,6 +2,7 @@
  * names below each name kept right. */
 #include "policy/policy_layout.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct compiled_rule name_table_compiled_rule(const struct name_table *table,
@@ -175,6 +176,7 @@ static uint32_t find_in_overlay(const struct name_table *overlay, int64_t rule_i
 static bool find_name(const struct table_editor *editor, int64_t rule_id,
                       struct host_name *ret_name)
 {
+    assert(rule_id != 0); /* which stands for no rule */
     const struct name_table *table = editor->table;
     uint32_t at = find_in_overlay(table, rule_id);
     if (at == TABLE_NONE && editor->beneath != NULL) {

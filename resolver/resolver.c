@@ -230,8 +230,8 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, struc
     };
     if (decide(resolver, asked, policy, &terms))
         return RESOLVER_WAITS;
-    if (terms.verdict.rule_id != 0) /* now: what it counts comes to hand while the answer is put
-                                       together */
+    /* Now, as what is to be counted comes out of memory while the answer is put together. */
+    if (terms.verdict.rule_id != 0)
         tell_decision(resolver, asked, &terms);
     size_t limit = answer_limit(asked);
     struct writer writer =

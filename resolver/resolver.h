@@ -86,7 +86,8 @@ struct resolver_decision {
 struct resolver_sink {
     void *context;
     void (*query_denied)(void *context, const struct resolver_event *event); /* NULL: nobody */
-    /* For each query that a rule decided, so it must cost next to nothing. NULL: nobody is told. */
+    /* For each query that a rule decided, before its answer is written; so it must cost next to
+     * nothing. NULL: nobody is told. */
     void (*rule_decided)(void *context, const struct resolver_decision *decision);
 };
 

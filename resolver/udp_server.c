@@ -42,6 +42,7 @@ struct udp_server {
     uv_poll_t poll;
     int descriptor;
     bool is_wildcard;
+    bool is_paused;      /* it is not watched until its turn ends */
     struct endpoint own; /* where the socket is bound */
     struct resolver *resolver;
     LIST_HEAD(, late_datagram) late;
@@ -209,17 +210,18 @@ static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void watch(struct udp_server *server)
 {
-    (void)uv_poll_start(&server->poll, UV_READABLE,
-                        on_readable); /* fails only for a handle being closed */
+    (void)uv_poll_start(&server->poll, UV_READABLE, on_readable); /* never fails */
 }
 
 /* Between processes of one machine the kernel frees a datagram while it is sent, and then looks for
  * somebody to tell that there is room again, which whoever watches the socket might want. For some
  * answers that costs more than not to be watched meanwhile. */
-static void stop_watching_if_busy(struct udp_server *server, int count)
+static void pause_if_busy(struct udp_server *server, int count)
 {
-    if (count >= BUSY_BATCH)
-        (void)uv_poll_stop(&server->poll); /* never fails */
+    if (server->is_paused || count < BUSY_BATCH)
+        return;
+    (void)uv_poll_stop(&server->poll); /* never fails */
+    server->is_paused = true;
 }
 
 /* Returns how many messages there were; an error of the socket counts as none, and the loop calls
@@ -229,7 +231,7 @@ static unsigned serve_batch(struct udp_server *server)
     int count = recvmmsg(server->descriptor, server->received, BATCH, MSG_DONTWAIT, NULL);
     if (count <= 0)
         return 0;
-    stop_watching_if_busy(server, count);
+    pause_if_busy(server, count);
     int64_t now_s = clock_realtime_s();
     unsigned answer_count = 0;
     for (size_t i = 0; i < (size_t)count; i++) {
@@ -264,8 +266,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     unsigned count = BATCH;
     for (int i = 0; i < BATCHES_A_TURN && count == BATCH; i++)
         count = serve_batch(server);
-    if (!uv_is_active((const uv_handle_t *)poll))
+    if (server->is_paused)
         watch(server);
+    server->is_paused = false;
 }
 
 /* RFC 1122 4.1.3.5: an answer leaves from the address that was asked. A socket bound to one address
@@ -318,6 +321,7 @@ struct udp_server *udp_server_new(uv_loop_t *loop, int descriptor, struct resolv
 
 void udp_server_stop_reading(struct udp_server *server)
 {
+    server->is_paused = false;
     (void)uv_poll_stop(&server->poll); /* never fails */
 }
 
@@ -326,6 +330,7 @@ void udp_server_free(struct udp_server *server)
     if (server == NULL)
         return;
     struct late_datagram *late;
+    server->is_paused = false;
     while ((late = LIST_FIRST(&server->late)) != NULL) {
         resolver_wait_cancel(&late->waiting);
         LIST_REMOVE(late, late);

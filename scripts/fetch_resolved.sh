@@ -29,6 +29,7 @@ download()
 download_by_fresh_lists()
 {
     local options=(-o "Dir::State::Lists=$new/lists" -o "Dir::Cache=$new/cache")
+    rm -f "$new"/*.deb
     mkdir -p "$new/lists" "$new/cache"
     apt "${options[@]}" update && download "${options[@]}"
 }
@@ -44,6 +45,6 @@ trap 'rm -rf "$new"' EXIT
 echo "unpacking systemd-resolved"
 { download || download_by_fresh_lists; } >"$log" 2>&1 || leave_out "apt can't get it; $log says why"
 for package in "$new"/*.deb; do
-    dpkg-deb -x "$package" "$new/root"
+    dpkg-deb -x "$package" "$new/root" || leave_out "what apt got can't be unpacked"
 done
 mv "$new/root" build/resolved

@@ -272,6 +272,24 @@ static void a_grown_overlay_wants_a_merge(void **state)
     policy_unref(rebased);
 }
 
+/* It would be as large again behind the merge. */
+static void many_rules_of_one_name_want_no_merge(void **state)
+{
+    (void)state;
+    enum { RULES = 9000 };
+    struct compiled_rule *rules = calloc(RULES, sizeof(*rules));
+    assert_non_null(rules);
+    for (size_t i = 0; i < RULES; i++)
+        rules[i] = rule_of("allow a.example", (int64_t)i + 1);
+    struct policy *policy = policy_with(rules, RULES);
+    struct policy *edited = changed(policy, now_says(RULES + 1, "allow b.a.example"), IDS(9001));
+    assert_decides(edited, "a.example", "allow 1");
+    assert_false(policy_wants_merge(edited));
+    policy_unref(policy);
+    policy_unref(edited);
+    free(rules);
+}
+
 /* One rule edited over and over, in ten policies, leaves its old forms behind. */
 static void an_overlay_full_of_old_rules_wants_a_merge(void **state)
 {
@@ -310,6 +328,7 @@ int main(void)
         cmocka_unit_test(node_without_its_parent_spoils_a_rebase),
         cmocka_unit_test(edits_go_on_after_a_merge),
         cmocka_unit_test(a_grown_overlay_wants_a_merge),
+        cmocka_unit_test(many_rules_of_one_name_want_no_merge),
         cmocka_unit_test(an_overlay_full_of_old_rules_wants_a_merge),
     };
     return cmocka_run_group_tests_name("policy_change", tests, NULL, NULL);
