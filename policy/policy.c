@@ -21,19 +21,24 @@ struct inquiry {
     unsigned first; /* of both paths, the one that goes further */
 };
 
+/* Hashes the name, and has the memory bring what following it will look at. */
+static void look_ahead(const struct policy *policy, const struct host_name *name,
+                       struct name_hashes *ret_hashes)
+{
+    name_hashes_compute(&policy->base->key, name, ret_hashes);
+    name_table_prefetch(policy->base, ret_hashes, name->label_count);
+}
+
 /* Finds the places of all the name's suffixes. */
 static void follow(const struct policy *policy, const struct host_name *name,
-                   struct inquiry *ret_inquiry)
+                   const struct name_hashes *hashes, struct inquiry *ret_inquiry)
 {
-    struct name_hashes hashes;
-    name_hashes_compute(&policy->base->key, name, &hashes);
-    name_table_prefetch(policy->base, &hashes, name->label_count);
     ret_inquiry->policy = policy;
     ret_inquiry->name = name;
     ret_inquiry->overlay.first = name->label_count;
     if (policy->overlay->entries.count > 0)
-        name_table_follow(policy->overlay, name, &hashes, &ret_inquiry->overlay);
-    name_table_follow(policy->base, name, &hashes, &ret_inquiry->base);
+        name_table_follow(policy->overlay, name, hashes, &ret_inquiry->overlay);
+    name_table_follow(policy->base, name, hashes, &ret_inquiry->base);
     bool is_overlay_longer = ret_inquiry->overlay.first < ret_inquiry->base.first;
     ret_inquiry->first = is_overlay_longer ? ret_inquiry->overlay.first : ret_inquiry->base.first;
 }
@@ -42,9 +47,11 @@ static void follow(const struct policy *policy, const struct host_name *name,
 static void inquire(const struct policy *policy, const struct policy_question *question,
                     int64_t now_s, struct inquiry *ret_inquiry)
 {
-    follow(policy, question->name, ret_inquiry);
+    struct name_hashes hashes;
+    look_ahead(policy, question->name, &hashes);
     ret_inquiry->now_s = now_s;
     ret_inquiry->client = client_of(policy->groups, &question->client);
+    follow(policy, question->name, &hashes, ret_inquiry);
 }
 
 /* Where the suffix that leaves out `skips` labels is decided. */
@@ -56,6 +63,17 @@ static struct place place_of(const struct inquiry *inquiry, unsigned skips)
     if (skips >= inquiry->base.first)
         return (struct place){ policy->base, inquiry->base.node[skips] };
     return (struct place){ policy->base, TABLE_NONE };
+}
+
+/* The same for a name, whoever asks. */
+static struct place find_place(const struct policy *policy, const struct host_name *name,
+                               unsigned skips)
+{
+    struct name_hashes hashes;
+    struct inquiry inquiry;
+    look_ahead(policy, name, &hashes);
+    follow(policy, name, &hashes, &inquiry);
+    return place_of(&inquiry, skips);
 }
 
 static struct verdict verdict_of(const struct table_rule *rule, unsigned skips)
@@ -218,10 +236,8 @@ bool policy_connect_to(const struct policy *policy, const struct host_name *name
     bool has_any = policy->base->connect_count + policy->overlay->connect_count > 0;
     if (!has_any || verdict->decision != DECISION_ALLOW || verdict->reason != REASON_ALLOWED)
         return false;
-    struct inquiry inquiry;
-    follow(policy, name, &inquiry);
     /* Only the table that decides for the name knows what the rule says now. */
-    struct place place = place_of(&inquiry, verdict->pattern_skips);
+    struct place place = find_place(policy, name, verdict->pattern_skips);
     struct connect_to found = name_table_connect_to(place.table, verdict->rule_id);
     if (place.node == TABLE_NONE || found.kind == CONNECT_TO_NAME)
         return false;
@@ -237,9 +253,7 @@ struct requirement *policy_requirement(const struct policy *policy, const struct
         return policy->unchecked;
     if (!has_any || verdict->reason != REASON_ALLOWED)
         return NULL;
-    struct inquiry inquiry;
-    follow(policy, name, &inquiry);
-    struct place place = place_of(&inquiry, verdict->pattern_skips);
+    struct place place = find_place(policy, name, verdict->pattern_skips);
     return name_table_requirement(place.table, verdict->rule_id);
 }
 
@@ -291,9 +305,7 @@ static bool shadows_before(const struct table_rule *left, const struct table_rul
 bool policy_is_shadowed(const struct policy *policy, const struct compiled_rule *rule,
                         int64_t *ret_by_id)
 {
-    struct inquiry inquiry;
-    follow(policy, &rule->name, &inquiry);
-    struct place place = place_of(&inquiry, 0);
+    struct place place = find_place(policy, &rule->name, 0);
     const struct table_rule *first = NULL;
     uint32_t at = place.node != TABLE_NONE ? name_table_node(place.table, place.node)->first_rule
                                            : TABLE_NONE;
