@@ -263,8 +263,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         clear_error(server);
         return;
     }
-    unsigned count = BATCH;
-    for (int i = 0; i < BATCHES_A_TURN && count == BATCH; i++)
+    unsigned count = BUSY_BATCH;
+    for (int i = 0; i < BATCHES_A_TURN && count >= BUSY_BATCH; i++)
         count = serve_batch(server);
     if (server->is_paused)
         watch(server);
