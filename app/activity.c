@@ -38,6 +38,11 @@ static void note_query(struct decision_ring *ring, const struct endpoint *client
     recent->verdict = *verdict;
 }
 
+void activity_rule_found(struct activity *activity, int64_t rule_id)
+{
+    rule_counters_expect(activity->rules, rule_id);
+}
+
 void activity_rule_decided(struct activity *activity, const struct resolver_decision *decision)
 {
     rule_counters_query(activity->rules, decision->verdict->rule_id, decision->now_s);

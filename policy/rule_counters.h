@@ -32,6 +32,8 @@ struct rule_counters *rule_counters_new(uint32_t places);
 /* NULL is fine. */
 void rule_counters_free(struct rule_counters *counters);
 
+/* The owner: the rule is counted soon, and what that needs may be far away in memory. */
+void rule_counters_expect(const struct rule_counters *counters, int64_t rule_id);
 /* The owner; `rule_id` is not 0. */
 void rule_counters_query(struct rule_counters *counters, int64_t rule_id, int64_t now_s);
 void rule_counters_connection(struct rule_counters *counters, int64_t rule_id, int64_t now_s);

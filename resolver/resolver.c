@@ -230,15 +230,16 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, struc
     };
     if (decide(resolver, asked, policy, &terms))
         return RESOLVER_WAITS;
-    /* Now, as what is to be counted comes out of memory while the answer is put together. */
-    if (terms.verdict.rule_id != 0)
-        tell_decision(resolver, asked, &terms);
+    if (terms.verdict.rule_id != 0 && resolver->sink.rule_found != NULL)
+        resolver->sink.rule_found(resolver->sink.context, terms.verdict.rule_id);
     size_t limit = answer_limit(asked);
     struct writer writer =
         writer_over(room.start, limit < writer_left(&room) ? limit : writer_left(&room));
     enum answer_kind kind = answer_compose(asked->query, asked->status, &terms, &writer);
     resolver_count(resolver, asked->is_tcp ? RESOLVER_QUERIES_TCP : RESOLVER_QUERIES_UDP, 1);
     resolver_count(resolver, counter_of_kind(kind, asked->status), 1);
+    if (terms.verdict.rule_id != 0)
+        tell_decision(resolver, asked, &terms);
     if (is_worth_telling(kind, asked, &terms.verdict))
         tell(resolver, asked, &terms.verdict, policy);
     return writer.failed ? 0 : writer_size(&writer);

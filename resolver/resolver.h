@@ -86,9 +86,11 @@ struct resolver_decision {
 struct resolver_sink {
     void *context;
     void (*query_denied)(void *context, const struct resolver_event *event); /* NULL: nobody */
-    /* For each query that a rule decided, before its answer is written; so it must cost next to
-     * nothing. NULL: nobody is told. */
+    /* For each query that a rule decided, so it must cost next to nothing. NULL: nobody is told. */
     void (*rule_decided)(void *context, const struct resolver_decision *decision);
+    /* Comes before it, while the answer is not written yet: time to have memory brought. NULL: not
+     * needed. */
+    void (*rule_found)(void *context, int64_t rule_id);
 };
 
 /* How a resolver learns whether a name exists upstream, which only queries of observed clients

@@ -20,6 +20,7 @@ struct fixture {
     struct host_name decided_name;
     struct verdict decided;
     bool is_given;
+    int64_t found; /* the rule; 0 once it was told that it decided */
 };
 
 static void note_denied(void *context, const struct resolver_event *event)
@@ -37,7 +38,16 @@ static void note_decision(void *context, const struct resolver_decision *decisio
     fixture->decided_name = *decision->name;
     fixture->decided = *decision->verdict;
     fixture->is_given = decision->is_given;
+    assert_int_equal(fixture->found, decision->verdict->rule_id);
+    fixture->found = 0;
     assert_int_equal(decision->client->port, 40000);
+}
+
+static void note_found(void *context, int64_t rule_id)
+{
+    struct fixture *fixture = context;
+    assert_int_equal(fixture->found, 0);
+    fixture->found = rule_id;
 }
 
 static void fixture_init(struct fixture *fixture, const char *text, enum deny_answer deny_answer)
@@ -46,7 +56,8 @@ static void fixture_init(struct fixture *fixture, const char *text, enum deny_an
     settings.deny_answer = deny_answer;
     *fixture = (struct fixture){ 0 };
     test_resolver_init(&fixture->test, text, &settings);
-    fixture->test.resolver.sink = (struct resolver_sink){ fixture, note_denied, note_decision };
+    fixture->test.resolver.sink =
+        (struct resolver_sink){ fixture, note_denied, note_decision, note_found };
     test_resolver_gate(&fixture->test, "192.0.2.1");
     test_resolver_gate(&fixture->test, "192.0.2.2");
     test_resolver_gate(&fixture->test, "2001:db8::1");

@@ -82,7 +82,7 @@ static int fixture_init(void **state)
     test_resolver_init(&fixture.test, "", &settings);
     test_resolver_gate(&fixture.test, "192.0.2.1");
     fixture.test.resolver.lookup = (struct resolver_lookup){ &fixture, start, cancel };
-    fixture.test.resolver.sink = (struct resolver_sink){ &fixture, note_told, NULL };
+    fixture.test.resolver.sink = (struct resolver_sink){ &fixture, note_told, NULL, NULL };
     publish(&fixture, "~any");
     assert_int_equal(uv_loop_init(&fixture.loop), 0);
     int udp = bound_socket(SOCK_DGRAM, "127.0.0.1:0"),
