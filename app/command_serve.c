@@ -172,7 +172,7 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
     server->query_limit = query_limit_new();
     server->dot_handshakes = client_rate_new();
     if (server->limits == NULL || server->query_limit == NULL || server->dot_handshakes == NULL ||
-        !certificate_tools_init(&server->certificates, server->options.ca_file, fault))
+        !certificate_tools_start(&server->certificates, server->options.ca_file, fault))
         return false;
     own_endpoints_collect(&server->options, &server->own);
     server->log = log_thread_start(workers + OTHER_RINGS, server->options.log_format, fault);
@@ -187,7 +187,8 @@ static bool start(struct server *server, uint64_t descriptor_limit, struct fault
                                          .published = on_policy_published,
                                          .context = server };
     server->policy = policy_thread_new(&setup, fault);
-    return server->policy != NULL && has_gate_key(server, fault) && start_workers(server, fault) &&
+    return server->policy != NULL && certificate_tools_wait(&server->certificates, fault) &&
+           has_gate_key(server, fault) && start_workers(server, fault) &&
            start_status(server, fault) && policy_thread_start(server->policy, fault) &&
            watch_certificate(server, fault);
 }

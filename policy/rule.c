@@ -175,12 +175,12 @@ static void check_group(const struct rule_row *row, const struct client_groups *
 static bool read_clients(const struct rule_row *row, const struct rule_context *context,
                          struct compiled_rule *rule, struct rule_outcome *outcome)
 {
-    struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
     if (find_group(row, context, &rule->group)) {
-        if (context->groups != NULL)
+        if (rule->group != CLIENT_GROUP_ANY_ID)
             check_group(row, context->groups, rule, outcome);
         return true;
     }
+    struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
     rule->group = CLIENT_GROUP_ANY_ID;
     if (is_allow(row)) {
         reason = text_in(outcome->reason, sizeof(outcome->reason));
@@ -201,11 +201,11 @@ static bool read_connect_to(const struct rule_row *row, struct compiled_rule *ru
                             struct rule_outcome *outcome)
 {
     const char *problem;
-    struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
     if (row->connect_to == NULL || !is_allow(row))
         return true;
     if (!connect_to_parse(row->connect_to, &rule->connect_to, &problem))
         return end_as(outcome, RULE_STATE_INVALID, problem);
+    struct text reason = text_behind(outcome->reason, sizeof(outcome->reason));
     text_add_format(&reason, "%sConnects to ", reason.size > 0 ? " " : "");
     connect_to_add_to(&rule->connect_to, &reason);
     text_add(&reason, ".");
