@@ -39,7 +39,8 @@ static bool ask_resolver(struct explanation *explanation)
 static void ask_gate(struct explanation *explanation)
 {
     struct policy_ports ports = options_ports(explanation->question.options);
-    struct policy_question question = { explanation->question.from, &explanation->target.name };
+    struct policy_question question = { .client = explanation->question.from,
+                                        .name = &explanation->target.name };
     struct text sentence = text_in(explanation->sentence, sizeof(explanation->sentence));
     struct text pattern = text_in(explanation->pattern, sizeof(explanation->pattern));
     uint16_t port = explanation->target.port;

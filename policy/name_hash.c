@@ -15,6 +15,7 @@ struct name_hash_key name_hash_key_random(void)
         if (getrandom(at, size, 0) != (ssize_t)size)
             abort();
     }
+    key.id |= 1;
     return key;
 }
 
@@ -30,6 +31,7 @@ void name_hashes_compute(const struct name_hash_key *key, const struct host_name
 {
     uint64_t sum = 0;
     size_t at = 0, word = 0;
+    ret_hashes->key_id = key->id;
     for (unsigned i = 0; i < name->label_count; i++) {
         ret_hashes->at[i] = (uint8_t)at;
         at += 1u + name->wire[at];

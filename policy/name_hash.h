@@ -11,6 +11,7 @@
 enum { NAME_HASH_WORDS = HOST_NAME_LABELS_MAX };
 
 struct name_hash_key {
+    uint64_t id; /* random and odd: hashes of one key mean nothing under another */
     uint64_t of_word[NAME_HASH_WORDS][2];
 };
 
@@ -20,6 +21,7 @@ struct name_hash_key name_hash_key_random(void);
 
 /* The hashes of a name's suffixes, and where each begins in `wire`. [0] is the whole name. */
 struct name_hashes {
+    uint64_t key_id; /* 0: none was computed */
     uint32_t hash[HOST_NAME_LABELS_MAX];
     uint8_t at[HOST_NAME_LABELS_MAX];
 };

@@ -37,3 +37,12 @@ static inline uint32_t name_slots_next(const struct name_slots *slots, uint32_t 
 {
     return at + 1 < slots->count ? at + 1 : 0;
 }
+
+/* The first node that was added under `hash`; TABLE_NONE: there is none. */
+static inline uint32_t name_slots_first(const struct name_slots *slots, uint32_t hash)
+{
+    uint32_t at = name_slots_start(slots, hash);
+    while (slots->slot[at].hash != hash && slots->slot[at].node != TABLE_NONE)
+        at = name_slots_next(slots, at);
+    return slots->slot[at].node;
+}

@@ -157,6 +157,16 @@ void name_table_prefetch(const struct name_table *table, const struct name_hashe
         __builtin_prefetch(&table->slots.slot[name_slots_start(&table->slots, hashes->hash[i])]);
 }
 
+void name_table_prefetch_names(const struct name_table *table, const struct name_hashes *hashes,
+                               unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t node = name_slots_first(&table->slots, hashes->hash[i]);
+        if (node != TABLE_NONE)
+            __builtin_prefetch(name_table_node(table, node));
+    }
+}
+
 void name_table_follow(const struct name_table *table, const struct host_name *name,
                        const struct name_hashes *hashes, struct name_path *ret_path)
 {

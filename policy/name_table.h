@@ -101,6 +101,9 @@ uint32_t name_table_find(const struct name_table *table, const struct host_name 
  * cache misses overlap. `count`: the name's labels. */
 void name_table_prefetch(const struct name_table *table, const struct name_hashes *hashes,
                          unsigned count);
+/* Some time later: asks for the names that those slots lead to. */
+void name_table_prefetch_names(const struct name_table *table, const struct name_hashes *hashes,
+                               unsigned count);
 
 /* The nodes of a name's suffixes, the longest that the table knows first. */
 struct name_path {

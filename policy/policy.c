@@ -21,12 +21,23 @@ struct inquiry {
     unsigned first; /* of both paths, the one that goes further */
 };
 
-/* Hashes the name, and has the memory bring what following it will look at. */
-static void look_ahead(const struct policy *policy, const struct host_name *name,
+void policy_look_ahead(const struct policy *policy, const struct host_name *name,
                        struct name_hashes *ret_hashes)
 {
     name_hashes_compute(&policy->base->key, name, ret_hashes);
     name_table_prefetch(policy->base, ret_hashes, name->label_count);
+}
+
+static bool are_mine(const struct policy *policy, const struct name_hashes *hashes)
+{
+    return hashes != NULL && hashes->key_id == policy->base->key.id;
+}
+
+void policy_look_closer(const struct policy *policy, const struct host_name *name,
+                        const struct name_hashes *hashes)
+{
+    if (are_mine(policy, hashes))
+        name_table_prefetch_names(policy->base, hashes, name->label_count);
 }
 
 /* Finds the places of all the name's suffixes. */
@@ -47,11 +58,15 @@ static void follow(const struct policy *policy, const struct host_name *name,
 static void inquire(const struct policy *policy, const struct policy_question *question,
                     int64_t now_s, struct inquiry *ret_inquiry)
 {
-    struct name_hashes hashes;
-    look_ahead(policy, question->name, &hashes);
+    struct name_hashes own;
+    const struct name_hashes *hashes = question->hashes;
+    if (!are_mine(policy, hashes)) {
+        policy_look_ahead(policy, question->name, &own);
+        hashes = &own;
+    }
     ret_inquiry->now_s = now_s;
     ret_inquiry->client = client_of(policy->groups, &question->client);
-    follow(policy, question->name, &hashes, ret_inquiry);
+    follow(policy, question->name, hashes, ret_inquiry);
 }
 
 /* Where the suffix that leaves out `skips` labels is decided. */
@@ -71,7 +86,7 @@ static struct place find_place(const struct policy *policy, const struct host_na
 {
     struct name_hashes hashes;
     struct inquiry inquiry;
-    look_ahead(policy, name, &hashes);
+    policy_look_ahead(policy, name, &hashes);
     follow(policy, name, &hashes, &inquiry);
     return place_of(&inquiry, skips);
 }

@@ -11,6 +11,7 @@
 #include "policy/rule.h"
 #include "policy/settings.h"
 
+struct name_hashes;
 struct policy;
 
 /* The ports clients believe they connect to: those of the gate's listeners. The resolver answers a
@@ -25,7 +26,17 @@ struct policy_ports {
 struct policy_question {
     struct ip_address client;
     const struct host_name *name;
+    const struct name_hashes *hashes; /* what policy_look_ahead() made of `name`; NULL: nothing */
 };
+
+/* Large policies are more than a processor's cache holds. Who knows what is asked next may have the
+ * memory brought while it answers another question: first where the name is looked for, and some
+ * time later what is found there. Changes no answer, and may be left out; another policy may
+ * decide. */
+void policy_look_ahead(const struct policy *policy, const struct host_name *name,
+                       struct name_hashes *ret_hashes);
+void policy_look_closer(const struct policy *policy, const struct host_name *name,
+                        const struct name_hashes *hashes);
 
 /* May this client connect to this name on this port at `now_s` (Unix seconds)? REASON_PARENT where
  * no rule decides, but names below are allowed to this client. REASON_OBSERVED allows what would be

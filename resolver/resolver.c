@@ -98,6 +98,7 @@ static enum resolver_counter counter_of_kind(enum answer_kind kind, enum query_s
 /* One query that was read, and what is known about it. */
 struct asked {
     const struct query *query;
+    const struct name_hashes *hashes; /* of its name; NULL: not known */
     enum query_status status;
     struct endpoint client;
     int64_t now_s;
@@ -188,7 +189,11 @@ static bool decide(struct resolver *resolver, const struct asked *asked,
     const struct host_name *name = decided_name(asked);
     if (asked->status != QUERY_OK || name == NULL)
         return false;
-    const struct policy_question question = { asked->client.address, name };
+    const struct policy_question question = {
+        .client = asked->client.address,
+        .name = name,
+        .hashes = asked->standing == STANDING_RULES ? asked->hashes : NULL,
+    };
     terms->verdict = policy_decide_lookup(policy, &question, asked->now_s);
     if (asked->standing == STANDING_FORWARDED) {
         /* That the name exists is for its zone's server to say, which did. */
@@ -347,18 +352,46 @@ static size_t answer_admitted(struct resolver *resolver, const struct resolver_r
                : answer(resolver, asked, writer_over(ret_answer, RESOLVER_ANSWER_MAX));
 }
 
+void resolver_read(struct resolver *resolver, const uint8_t *bytes, size_t size,
+                   struct resolver_reading *ret_reading)
+{
+    ret_reading->hashes.key_id = 0;
+    ret_reading->status = query_parse(reader_over(bytes, size), &ret_reading->query);
+    if (ret_reading->status == QUERY_OK)
+        policy_look_ahead(policy_view_get(resolver->policy), &ret_reading->query.name,
+                          &ret_reading->hashes);
+}
+
+void resolver_look_closer(struct resolver *resolver, const struct resolver_reading *reading)
+{
+    if (reading->status == QUERY_OK)
+        policy_look_closer(policy_view_get(resolver->policy), &reading->query.name,
+                           &reading->hashes);
+}
+
+size_t resolver_answer_reading(struct resolver *resolver, const struct resolver_request *request,
+                               struct resolver_reading *reading, uint8_t *ret_answer)
+{
+    if (reading->status == QUERY_IGNORED)
+        return ignore(resolver, request, RESOLVER_IGNORED);
+    enum query_status status = admit(resolver, request, reading->status, &reading->query);
+    if (status == QUERY_IGNORED)
+        return ignore(resolver, request, RESOLVER_LIMIT_DROPPED);
+    struct asked asked = {
+        .query = &reading->query,
+        .hashes = &reading->hashes,
+        .status = status,
+        .may_wait = true,
+    };
+    return answer_admitted(resolver, request, &asked, ret_answer);
+}
+
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer)
 {
-    struct query query;
-    enum query_status status = query_parse(reader_over(request->bytes, request->size), &query);
-    if (status == QUERY_IGNORED)
-        return ignore(resolver, request, RESOLVER_IGNORED);
-    status = admit(resolver, request, status, &query);
-    if (status == QUERY_IGNORED)
-        return ignore(resolver, request, RESOLVER_LIMIT_DROPPED);
-    struct asked asked = { .query = &query, .status = status, .may_wait = true };
-    return answer_admitted(resolver, request, &asked, ret_answer);
+    struct resolver_reading reading;
+    resolver_read(resolver, request->bytes, request->size, &reading);
+    return resolver_answer_reading(resolver, request, &reading, ret_answer);
 }
 
 /* Reads a query anew that resolver_answer() has admitted, and counted with its cookie. False: it

@@ -2,6 +2,7 @@
  * `explain` share. One resolver belongs to one thread; only its counters may be read by others. */
 #pragma once
 #include "base/address.h"
+#include "policy/name_hash.h"
 #include "policy/verdict.h"
 #include "resolver/answer.h"
 #include "resolver/forwarder.h"
@@ -130,6 +131,20 @@ struct resolver_request {
 void resolver_init(struct resolver *resolver, struct policy_view *policy,
                    const struct gate_addresses *gate, struct resolver_sink sink);
 
+/* One message, read and not answered yet. */
+struct resolver_reading {
+    enum query_status status;
+    struct query query;
+    struct name_hashes hashes; /* of the name that is asked for; none but with QUERY_OK */
+};
+
+/* The steps of an answer, for who has several messages in hand: while one is answered, what the
+ * next ones need comes out of memory. resolver_read() borrows the bytes until the answer. */
+void resolver_read(struct resolver *resolver, const uint8_t *bytes, size_t size,
+                   struct resolver_reading *ret_reading);
+/* Optional, some time after it. */
+void resolver_look_closer(struct resolver *resolver, const struct resolver_reading *reading);
+
 /* In place of a size: another server has to be asked first, because the name lies in an internal
  * zone, or passes only because the client is observed. resolver_wait() is next. */
 #define RESOLVER_WAITS SIZE_MAX
@@ -138,8 +153,11 @@ void resolver_init(struct resolver *resolver, struct policy_view *policy,
  * message deserves none; or RESOLVER_WAITS. Allocates nothing. */
 size_t resolver_answer(struct resolver *resolver, const struct resolver_request *request,
                        uint8_t *ret_answer);
-/* The same where resolver_answer() gave RESOLVER_WAITS and resolver_wait() was in vain: SERVFAIL,
- * most likely. The query is still one, for limits and counters. */
+/* The same where the message was read before. */
+size_t resolver_answer_reading(struct resolver *resolver, const struct resolver_request *request,
+                               struct resolver_reading *reading, uint8_t *ret_answer);
+/* Again, where that gave RESOLVER_WAITS and resolver_wait() was in vain: SERVFAIL, most likely. The
+ * query is still one, for limits and counters. */
 size_t resolver_answer_now(struct resolver *resolver, const struct resolver_request *request,
                            uint8_t *ret_answer);
 

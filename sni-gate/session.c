@@ -270,8 +270,8 @@ static void take_connect_to(struct session *session, const struct policy *policy
 
 static void decide(struct session *session)
 {
-    const struct policy_question question = { session->arrival.client.address,
-                                              &session->opening->hello.name };
+    const struct policy_question question = { .client = session->arrival.client.address,
+                                              .name = &session->opening->hello.name };
     int64_t started_ns = clock_monotonic_ns();
     const struct policy *policy = policy_view_get(session->context->view);
     session->verdict = policy_decide(policy, &question, session->arrival.port, clock_realtime_s());

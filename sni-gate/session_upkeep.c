@@ -147,7 +147,8 @@ static bool is_still_allowed(struct session *session, const struct policy *polic
     if (session->state == READING_PROXY_HEADER || session->state == READING_HELLO ||
         session->state == REFUSING || !session_name(session, &name))
         return true;
-    const struct policy_question question = { session->arrival.client.address, &name };
+    const struct policy_question question = { .client = session->arrival.client.address,
+                                              .name = &name };
     struct verdict verdict =
         policy_decide(policy, &question, session->arrival.port, clock_realtime_s());
     if (verdict.decision != DECISION_ALLOW)

@@ -2,6 +2,7 @@
  * comparison of a policy with the reference on all of their names. */
 #pragma once
 #include "dice.h"
+#include "policy/name_hash.h"
 #include "policy/policy.h"
 #include "reference.h"
 
@@ -129,7 +130,7 @@ static inline void check_decision(const struct policy *policy, const struct refe
 {
     const struct reference_rule *rule = reference_decide(reference, host, port, now_s);
     struct host_name name = name_of(host);
-    struct policy_question question = { reference->client, &name };
+    struct policy_question question = { .client = reference->client, .name = &name };
     struct verdict verdict = policy_decide(policy, &question, port, now_s);
     int64_t expected_id = rule != NULL ? rule->id : 0;
     bool is_allowed = rule != NULL && rule->action == RULE_ALLOW;
@@ -148,8 +149,16 @@ static inline void check_lookup(const struct policy *policy, const struct refere
 {
     const struct reference_rule *rule = reference_allows(reference, host, 0);
     struct host_name name = name_of(host);
-    struct policy_question question = { reference->client, &name };
+    struct policy_question question = { .client = reference->client, .name = &name };
     struct verdict verdict = policy_decide_lookup(policy, &question, 0);
+    struct name_hashes hashes;
+    policy_look_ahead(policy, &name, &hashes);
+    policy_look_closer(policy, &name, &hashes);
+    question.hashes = &hashes;
+    struct verdict foreseen = policy_decide_lookup(policy, &question, 0);
+    assert_int_equal(foreseen.decision, verdict.decision);
+    assert_int_equal(foreseen.reason, verdict.reason);
+    assert_int_equal(foreseen.rule_id, verdict.rule_id);
     bool is_parent = rule == NULL && reference_is_parent(reference, host);
     bool may_be_parent = verdict.reason == REASON_PARENT && reference->network_count > 0 &&
                          reference_may_be_parent(reference, host);

@@ -123,7 +123,7 @@ static void decides(void **state)
     struct client_groups *groups = groups_of(GROUPS);
     struct policy *policy = policy_for_groups(groups, row->rules);
     struct host_name host = name_of(row->host);
-    struct policy_question question = { address_of(row->client), &host };
+    struct policy_question question = { .client = address_of(row->client), .name = &host };
     struct verdict verdict = policy_decide(policy, &question, 443, 0);
     assert_string_equal(describe_verdict(&verdict, buffer, sizeof(buffer)), row->decision);
     verdict = policy_decide_lookup(policy, &question, 0);
@@ -228,9 +228,9 @@ static void survives_edits(void **state)
     struct host_name name = name_of("d.b.example"), parent = name_of("b.example");
     const struct policy *all[] = { edited, merged, rebased };
     for (size_t i = 0; i < COUNT(all); i++) {
-        struct policy_question inside = { address_of("10.1.0.1"), &name };
-        struct policy_question outside = { address_of("10.2.0.1"), &name };
-        struct policy_question above = { address_of("10.2.0.1"), &parent };
+        struct policy_question inside = { .client = address_of("10.1.0.1"), .name = &name };
+        struct policy_question outside = { .client = address_of("10.2.0.1"), .name = &name };
+        struct policy_question above = { .client = address_of("10.2.0.1"), .name = &parent };
         assert_int_equal(policy_decide(all[i], &inside, 443, 0).rule_id, 2);
         assert_int_equal(policy_decide(all[i], &outside, 443, 0).rule_id, 0);
         assert_int_equal(policy_decide_lookup(all[i], &above, 0).reason, REASON_PARENT);
@@ -259,8 +259,8 @@ static void takes_new_groups(void **state)
     client_groups_unref(old);
     client_groups_unref(new);
     struct host_name name = name_of("a.example");
-    struct policy_question v4 = { address_of("10.1.0.1"), &name };
-    struct policy_question v6 = { address_of("fd00::1"), &name };
+    struct policy_question v4 = { .client = address_of("10.1.0.1"), .name = &name };
+    struct policy_question v6 = { .client = address_of("fd00::1"), .name = &name };
     assert_int_equal(policy_decide(from, &v4, 443, 0).rule_id, 1);
     assert_int_equal(policy_decide(from, &v6, 443, 0).rule_id, 0);
     const struct policy *all[] = { changed, rebased };

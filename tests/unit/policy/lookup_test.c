@@ -1,6 +1,7 @@
 /* tests/unit/policy/lookup_test.c - which names a client may learn, and which exist as parents of
  * such (RFC 8020). */
 #include "policies.h"
+#include "policy/name_hash.h"
 #include "policy/policy.h"
 
 /* The ports with a listener are 443 and 8443. */
@@ -92,10 +93,37 @@ static void expiry_is_seen_at_once(void **state)
     policy_unref(policy);
 }
 
+/* Hashes that were made ahead are only a shortcut: with those of another policy, whose names may
+ * have other hashes, the answer is the same. */
+static void what_was_looked_ahead_changes_nothing(void **state)
+{
+    (void)state;
+    struct policy *other = policy_of("deny a.example; allow b.example");
+    struct policy *policy = policy_of("allow a.example; allow *.a.example; deny b.example");
+    const struct policy *const looked_at[] = { policy, other };
+    const char *const hosts[] = { "a.example", "x.a.example", "b.example", "example", "c.example" };
+    const char *const expected[] = { "allow 1", "allow 2", "deny_rule 3", "parent 0", "no_rule 0" };
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+        for (size_t j = 0; j < sizeof(looked_at) / sizeof(looked_at[0]); j++) {
+            char buffer[64];
+            struct name_hashes hashes;
+            struct host_name name = name_of(hosts[i]);
+            struct policy_question question = { .name = &name, .hashes = &hashes };
+            policy_look_ahead(looked_at[j], &name, &hashes);
+            policy_look_closer(policy, &name, &hashes);
+            struct verdict verdict = policy_decide_lookup(policy, &question, 0);
+            assert_string_equal(describe_verdict(&verdict, buffer, sizeof(buffer)), expected[i]);
+        }
+    policy_unref(policy);
+    policy_unref(other);
+}
+
 int main(void)
 {
     struct tests tests = { .count = 0 };
     TESTS_ADD_TABLE(&tests, rows, is_looked_up_as_expected);
     tests_add_row(&tests, "expiry is seen at once", NULL, expiry_is_seen_at_once);
+    tests_add_row(&tests, "what was looked ahead changes nothing", NULL,
+                  what_was_looked_ahead_changes_nothing);
     return tests_run(&tests, "lookup");
 }

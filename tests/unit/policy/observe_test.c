@@ -102,7 +102,7 @@ static void decides(void **state)
     struct client_groups *groups = groups_of(GROUPS);
     struct policy *policy = policy_for_groups(groups, row->rules);
     struct host_name host = name_of(row->host);
-    struct policy_question question = { address_of(row->client), &host };
+    struct policy_question question = { .client = address_of(row->client), .name = &host };
     struct verdict verdict = policy_decide(policy, &question, 443, 0);
     assert_string_equal(describe_verdict(&verdict, buffer, sizeof(buffer)), row->decision);
     verdict = policy_decide_lookup(policy, &question, 0);
@@ -257,7 +257,7 @@ static void decides_as_the_reference_does(void **state)
             random_name(&dice, dice_below(&dice, 4) > 0, text);
             struct host_name name = name_of(text);
             struct policy_question question = {
-                clients.list[dice_below(&dice, NETWORKS)].network.address, &name
+                .client = clients.list[dice_below(&dice, NETWORKS)].network.address, .name = &name
             };
             question.client.bytes[3] = (uint8_t)(question.client.bytes[3] + dice_below(&dice, 2));
             if (dice_below(&dice, 8) == 0)

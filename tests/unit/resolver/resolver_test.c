@@ -424,6 +424,31 @@ static void no_corruption_breaks_it(void **state)
     test_resolver_release(&fixture.test);
 }
 
+/* Messages are read before others are answered, and a policy may come in between. */
+static void policy_at_the_answer_decides(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct resolver_reading reading;
+    uint8_t query[TEST_QUERY_MAX], answer[RESOLVER_ANSWER_MAX];
+    fixture_init(&fixture, "allow a.example.com; deny b.example.com", DENY_ANSWER_NXDOMAIN);
+    struct resolver *resolver = &fixture.test.resolver;
+    const struct resolver_request request = {
+        .bytes = query,
+        .size = make_query("b.example.com", DNS_TYPE_A, true, query),
+        .client = { test_address("192.0.2.7"), 40000 },
+        .now_s = TEST_NOW_S,
+    };
+    resolver_read(resolver, query, request.size, &reading);
+    policy_feed_publish(&fixture.test.feed, policy_of("allow b.example.com"));
+    resolver_look_closer(resolver, &reading);
+    size_t size = resolver_answer_reading(resolver, &request, &reading, answer);
+    assert_in_range(size, DNS_HEADER_BYTES, 512);
+    assert_int_equal(answer[3] & DNS_RCODE_MASK, DNS_RCODE_NO_ERROR);
+    assert_int_equal(fixture.decided.rule_id, 1);
+    test_resolver_release(&fixture.test);
+}
+
 static void counters_have_distinct_words(void **state)
 {
     (void)state;
@@ -444,6 +469,7 @@ int main(void)
     tests_add_row(&tests, "ANY where there is no IPv4", NULL, any_falls_back_to_ipv6);
     tests_add_row(&tests, "EDNS is echoed", NULL, edns_is_echoed);
     tests_add_row(&tests, "no corruption breaks it", NULL, no_corruption_breaks_it);
+    tests_add_row(&tests, "the policy at the answer decides", NULL, policy_at_the_answer_decides);
     tests_add_row(&tests, "counters have distinct words", NULL, counters_have_distinct_words);
     return tests_run(&tests, "resolver");
 }
