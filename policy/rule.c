@@ -5,6 +5,7 @@
 #include "policy/provider.h"
 #include "policy/rule_requirement.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,15 @@ const char *rule_state_word(enum rule_state state)
         [RULE_STATE_ACTIVE] = "active",
     };
     return words[state];
+}
+
+void compiled_rule_copy(struct compiled_rule *copy, const struct compiled_rule *rule)
+{
+    memcpy(copy, rule, offsetof(struct compiled_rule, name.wire) + rule->name.size);
+    copy->connect_to.kind = rule->connect_to.kind;
+    if (rule->connect_to.kind != CONNECT_TO_NAME)
+        copy->connect_to = rule->connect_to;
+    (void)requirement_ref(copy->requirement);
 }
 
 void compiled_rule_release(struct compiled_rule *rule)

@@ -38,19 +38,23 @@ enum rule_action { RULE_DENY = 0, RULE_ALLOW };
 #define RULE_NEVER_EXPIRES INT64_MAX
 #define RULE_DEFAULT_PORT  443
 
-/* A rule that is in force. */
+/* A rule that is in force. The two large parts stand at the end, as most rules fill little of them
+ * (compiled_rule_copy()). */
 struct compiled_rule {
     int64_t id;
     int64_t expires_at; /* Unix seconds; RULE_NEVER_EXPIRES */
-    struct host_name name;
     enum pattern_kind pattern;
     enum rule_action action;
     uint16_t port;
     uint32_t group;                  /* whom it is for: id of a client group; CLIENT_GROUP_ANY_ID */
-    struct connect_to connect_to;    /* of an allow */
     struct requirement *requirement; /* of an allow; NULL: what most demand. Who has the rule from
                                         rule_compile() owns a reference */
+    struct host_name name;
+    struct connect_to connect_to; /* of an allow */
 };
+
+/* Copies what the rule fills, and takes a reference to what it demands. */
+void compiled_rule_copy(struct compiled_rule *copy, const struct compiled_rule *rule);
 
 /* Gives back what the rule owns. */
 void compiled_rule_release(struct compiled_rule *rule);

@@ -118,9 +118,7 @@ static bool pass_on(struct rule_placer *placer)
 bool rule_placer_add(struct rule_placer *placer, const struct compiled_rule *rule)
 {
     struct rule_batch *batch = &placer->batch[placer->filled];
-    batch->rule[batch->count++] = *rule;
-    if (rule->requirement != NULL)
-        requirement_ref(rule->requirement);
+    compiled_rule_copy(&batch->rule[batch->count++], rule);
     return batch->count < BATCH_RULES || pass_on(placer);
 }
 
