@@ -31,15 +31,26 @@ def encode_question(name):
     return b"\0\1\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
 
 
+def read_all(folder):
+    """Afterwards what stands in the folder is in memory, whatever the system has dropped of it meanwhile."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                while file.read(1 << 20):
+                    pass
+
+
 class Server(gates.Process):
-    """On one core. Ready when it answers an allowed name; `start_s` is the time until then."""
+    """On one core. Ready when it answers an allowed name; `start_s` is the time until then, without that of the disk."""
 
     def __init__(self, name, command, port, folder):
         super().__init__(name, command, f"127.0.0.1:{port}", folder)
         self.port = port
+        self.folder = folder
         self.start_s = None
 
     def start(self):
+        read_all(self.folder)
         began = time.monotonic()
         super().start(START_SECONDS_MAX)
         self.start_s = time.monotonic() - began
