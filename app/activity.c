@@ -38,7 +38,7 @@ static void note_query(struct decision_ring *ring, const struct endpoint *client
     recent->verdict = *verdict;
 }
 
-void activity_rule_found(struct activity *activity, int64_t rule_id)
+void activity_rule_expected(struct activity *activity, int64_t rule_id)
 {
     rule_counters_expect(activity->rules, rule_id);
 }

@@ -29,7 +29,7 @@ bool activity_init(struct activity *activity);
 void activity_release(struct activity *activity);
 
 /* What the sinks of resolver, gate and checker are told of. */
-void activity_rule_found(struct activity *activity, int64_t rule_id);
+void activity_rule_expected(struct activity *activity, int64_t rule_id);
 void activity_rule_decided(struct activity *activity, const struct resolver_decision *decision);
 void activity_query_denied(struct activity *activity, const struct resolver_event *event);
 void activity_connection_opened(struct activity *activity, const struct gate_event *event);

@@ -4,29 +4,36 @@
 #include "tls/trust_store.h"
 #include "upstream/certificate_board.h"
 
-#include <string.h>
+static bool prepare(struct certificate_tools *tools, const char *ca_file, struct fault *fault)
+{
+    tools->trust_store = trust_store_new(ca_file, fault);
+    if (tools->trust_store == NULL)
+        return false;
+    tools->tls_client = tls_client_new(fault);
+    if (tools->tls_client == NULL)
+        return false;
+    tools->board = certificate_board_new();
+    if (tools->board == NULL)
+        fault_what(fault, "out of memory");
+    return tools->board != NULL;
+}
 
-static void *prepare(void *argument)
+static void *run(void *argument)
 {
     struct certificate_tools *tools = argument;
-    tools->trust_store = trust_store_new(tools->ca_file, &tools->fault);
-    if (tools->trust_store != NULL)
-        tools->tls_client = tls_client_new(&tools->fault);
-    if (tools->tls_client != NULL)
-        tools->board = certificate_board_new();
-    if (tools->tls_client != NULL && tools->board == NULL)
-        fault_what(&tools->fault, "out of memory");
+    (void)prepare(tools, NULL, &tools->fault); /* certificate_tools_wait() tells */
     return NULL;
 }
 
 bool certificate_tools_start(struct certificate_tools *tools, const char *ca_file,
                              struct fault *fault)
 {
-    *tools = (struct certificate_tools){ .ca_file = ca_file };
-    int error = pthread_create(&tools->thread, NULL, prepare, tools);
-    tools->has_thread = error == 0;
+    *tools = (struct certificate_tools){ 0 };
+    if (ca_file != NULL)
+        return prepare(tools, ca_file, fault);
+    tools->has_thread = pthread_create(&tools->thread, NULL, run, tools) == 0;
     if (!tools->has_thread)
-        fault_what(fault, "can't start a thread: %s", strerror(error));
+        fault_what(fault, "can't start a thread");
     return tools->has_thread;
 }
 

@@ -13,15 +13,14 @@ struct certificate_tools {
     struct trust_store *trust_store;
     struct tls_client *tls_client;
     struct certificate_board *board;
-    const char *ca_file; /* borrowed; NULL: the system's roots */
-    bool has_thread; /* which prepares what stands above, and says here what kept it from that */
+    bool has_thread; /* which prepares what stands above */
     pthread_t thread;
-    struct fault fault;
+    struct fault fault; /* what kept it from that */
 };
 
-/* Has them prepared on a thread of its own, since hundreds of roots take a while. `ca_file`, NULL
- * for the system's roots, is borrowed until the end of certificate_tools_wait(). False with a
- * fault; release them all the same. */
+/* `ca_file` NULL: the system's roots, which a thread of its own reads, since hundreds of them take
+ * a while; what is wrong with a file is told here. False with a fault; release them all the same.
+ */
 bool certificate_tools_start(struct certificate_tools *tools, const char *ca_file,
                              struct fault *fault);
 /* Waits until they are ready, which nobody may use them before. False with a fault, as above. */

@@ -152,10 +152,10 @@ void observer_query_denied(void *context, const struct resolver_event *event)
         observe(observer, &asked, &event->verdict);
 }
 
-void observer_rule_found(void *context, int64_t rule_id)
+void observer_rule_expected(void *context, int64_t rule_id)
 {
     struct observer *observer = context;
-    activity_rule_found(&observer->activity, rule_id);
+    activity_rule_expected(&observer->activity, rule_id);
 }
 
 void observer_rule_decided(void *context, const struct resolver_decision *decision)

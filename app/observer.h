@@ -41,7 +41,7 @@ void observer_release(struct observer *observer);
 
 /* A resolver's and a gate's sink: `context` is the observer of their thread. */
 void observer_query_denied(void *context, const struct resolver_event *event);
-void observer_rule_found(void *context, int64_t rule_id);
+void observer_rule_expected(void *context, int64_t rule_id);
 void observer_rule_decided(void *context, const struct resolver_decision *decision);
 void observer_connection_opened(void *context, const struct gate_event *event);
 void observer_connection_ended(void *context, const struct gate_event *event);

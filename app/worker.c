@@ -221,7 +221,7 @@ struct worker *worker_new(const struct worker_setup *setup, uint32_t index, stru
     bool is_up = observer_init(&worker->observer, &parts) && start_loop(worker);
     resolver_init(&worker->resolver, &worker->view, &setup->options->gate_addresses,
                   (struct resolver_sink){ &worker->observer, observer_query_denied,
-                                          observer_rule_decided, observer_rule_found });
+                                          observer_rule_decided, observer_rule_expected });
     worker->resolver.identity = &setup->options->identity;
     worker->resolver.limit = setup->query_limit;
     if (is_up && start_channel(worker, setup->options, fault) &&

@@ -11,7 +11,7 @@
 enum { NAME_HASH_WORDS = HOST_NAME_LABELS_MAX };
 
 struct name_hash_key {
-    uint64_t id; /* random and odd: hashes of one key mean nothing under another */
+    uint64_t id; /* random, not 0: hashes of one key mean nothing under another */
     uint64_t of_word[NAME_HASH_WORDS][2];
 };
 

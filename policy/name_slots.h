@@ -42,7 +42,7 @@ static inline uint32_t name_slots_next(const struct name_slots *slots, uint32_t 
 static inline uint32_t name_slots_first(const struct name_slots *slots, uint32_t hash)
 {
     uint32_t at = name_slots_start(slots, hash);
-    while (slots->slot[at].hash != hash && slots->slot[at].node != TABLE_NONE)
+    while (slots->slot[at].node != TABLE_NONE && slots->slot[at].hash != hash)
         at = name_slots_next(slots, at);
     return slots->slot[at].node;
 }

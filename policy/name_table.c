@@ -167,6 +167,17 @@ void name_table_prefetch_names(const struct name_table *table, const struct name
     }
 }
 
+int64_t name_table_guess_rule(const struct name_table *table, const struct name_hashes *hashes,
+                              unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t node = name_slots_first(&table->slots, hashes->hash[i]);
+        if (node != TABLE_NONE)
+            return name_table_rule(table, node)->id;
+    }
+    return 0;
+}
+
 void name_table_follow(const struct name_table *table, const struct host_name *name,
                        const struct name_hashes *hashes, struct name_path *ret_path)
 {

@@ -104,6 +104,10 @@ void name_table_prefetch(const struct name_table *table, const struct name_hashe
 /* Some time later: asks for the names that those slots lead to. */
 void name_table_prefetch_names(const struct name_table *table, const struct name_hashes *hashes,
                                unsigned count);
+/* Again later: the id of a rule of the longest of those names; 0: it has none. A guess, as no label
+ * is compared. */
+int64_t name_table_guess_rule(const struct name_table *table, const struct name_hashes *hashes,
+                              unsigned count);
 
 /* The nodes of a name's suffixes, the longest that the table knows first. */
 struct name_path {

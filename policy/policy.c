@@ -40,6 +40,13 @@ void policy_look_closer(const struct policy *policy, const struct host_name *nam
         name_table_prefetch_names(policy->base, hashes, name->label_count);
 }
 
+int64_t policy_guess_rule(const struct policy *policy, const struct host_name *name,
+                          const struct name_hashes *hashes)
+{
+    return are_mine(policy, hashes) ? name_table_guess_rule(policy->base, hashes, name->label_count)
+                                    : 0;
+}
+
 /* Finds the places of all the name's suffixes. */
 static void follow(const struct policy *policy, const struct host_name *name,
                    const struct name_hashes *hashes, struct inquiry *ret_inquiry)

@@ -26,7 +26,8 @@ struct policy_ports {
 struct policy_question {
     struct ip_address client;
     const struct host_name *name;
-    const struct name_hashes *hashes; /* what policy_look_ahead() made of `name`; NULL: nothing */
+    const struct name_hashes *hashes; /* what policy_look_ahead() made of this very name, which
+                                         nothing checks; NULL: nothing */
 };
 
 /* Large policies are more than a processor's cache holds. Who knows what is asked next may have the
@@ -37,6 +38,9 @@ void policy_look_ahead(const struct policy *policy, const struct host_name *name
                        struct name_hashes *ret_hashes);
 void policy_look_closer(const struct policy *policy, const struct host_name *name,
                         const struct name_hashes *hashes);
+/* The id of the rule that will probably decide, for who keeps something for each; 0: none known. */
+int64_t policy_guess_rule(const struct policy *policy, const struct host_name *name,
+                          const struct name_hashes *hashes);
 
 /* May this client connect to this name on this port at `now_s` (Unix seconds)? REASON_PARENT where
  * no rule decides, but names below are allowed to this client. REASON_OBSERVED allows what would be

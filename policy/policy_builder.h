@@ -1,5 +1,6 @@
 /* policy/policy_builder.h - how policies come to be: whole from all rules, or from a policy and a
- * few changes. One thread builds; what it returns may be read by all. */
+ * few changes. One thread calls it, and a load of many rules has one more at work (rule_placer.h);
+ * what it returns may be read by all. */
 #pragma once
 #include "policy/policy.h"
 

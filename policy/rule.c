@@ -5,6 +5,8 @@
 #include "policy/provider.h"
 #include "policy/rule_requirement.h"
 
+#include <assert.h>
+#include <stdalign.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +21,15 @@ const char *rule_state_word(enum rule_state state)
     };
     return words[state];
 }
+
+static_assert(offsetof(struct host_name, wire) + HOST_NAME_WIRE_MAX == sizeof(struct host_name) &&
+                  offsetof(struct compiled_rule, connect_to) -
+                          offsetof(struct compiled_rule, name) - sizeof(struct host_name) <
+                      alignof(struct connect_to) &&
+                  sizeof(struct compiled_rule) - offsetof(struct compiled_rule, connect_to) -
+                          sizeof(struct connect_to) <
+                      alignof(struct compiled_rule),
+              "nothing stands behind the name's bytes but where the rule connects to");
 
 void compiled_rule_copy(struct compiled_rule *copy, const struct compiled_rule *rule)
 {

@@ -53,7 +53,8 @@ struct compiled_rule {
     struct connect_to connect_to; /* of an allow */
 };
 
-/* Copies what the rule fills, and takes a reference to what it demands. */
+/* Copies what the rule fills, and takes a reference to what it demands. The rest of the copy stays
+ * as it was: where `connect_to` is CONNECT_TO_NAME, all but its kind. */
 void compiled_rule_copy(struct compiled_rule *copy, const struct compiled_rule *rule);
 
 /* Gives back what the rule owns. */

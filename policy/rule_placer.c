@@ -26,7 +26,7 @@ struct rule_placer {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     struct rule_batch *handed_over; /* the thread's to place; NULL: it waits for more */
-    bool is_ending, is_short_of_memory;
+    bool is_ending, has_memory;     /* until it ran out once */
 };
 
 struct rule_placer *rule_placer_new(struct name_table *table, const struct policy_ports *ports)
@@ -36,6 +36,7 @@ struct rule_placer *rule_placer_new(struct name_table *table, const struct polic
         return NULL;
     placer->table = table;
     placer->ports = ports;
+    placer->has_memory = true;
     (void)pthread_mutex_init(&placer->lock, NULL); /* neither fails with default attributes */
     (void)pthread_cond_init(&placer->changed, NULL);
     return placer;
@@ -48,24 +49,23 @@ static void look_ahead(const struct name_table *table, const struct compiled_rul
     name_table_prefetch(table, ret_hashes, rule->name.label_count);
 }
 
-/* Empties the batch. False when out of memory. */
-static bool place(const struct rule_placer *placer, struct rule_batch *batch)
+/* Empties the batch; once memory has run out nothing more gets a place. */
+static bool place(const struct rule_placer *placer, struct rule_batch *batch, bool has_memory)
 {
     struct name_hashes hashes[AHEAD];
     struct table_editor editor = { .table = placer->table, .ports = placer->ports };
-    bool is_whole = true;
     uint32_t node;
     for (uint32_t i = 0; i < batch->count && i < AHEAD; i++)
         look_ahead(placer->table, &batch->rule[i], &hashes[i]);
     for (uint32_t i = 0; i < batch->count; i++) {
-        is_whole = is_whole &&
-                   table_editor_add_hashed(&editor, &batch->rule[i], &hashes[i % AHEAD], &node);
+        has_memory = has_memory &&
+                     table_editor_add_hashed(&editor, &batch->rule[i], &hashes[i % AHEAD], &node);
         compiled_rule_release(&batch->rule[i]);
         if (i + AHEAD < batch->count)
             look_ahead(placer->table, &batch->rule[i + AHEAD], &hashes[i % AHEAD]);
     }
     batch->count = 0;
-    return is_whole;
+    return has_memory;
 }
 
 /* Places what is handed over, until there will be no more. */
@@ -78,11 +78,13 @@ static void *run(void *argument)
             (void)pthread_cond_wait(&placer->changed, &placer->lock);
             continue;
         }
+        struct rule_batch *batch = placer->handed_over;
+        bool has_memory = placer->has_memory;
         (void)pthread_mutex_unlock(&placer->lock);
-        bool is_whole = place(placer, placer->handed_over);
+        has_memory = place(placer, batch, has_memory);
         (void)pthread_mutex_lock(&placer->lock);
         placer->handed_over = NULL;
-        placer->is_short_of_memory = placer->is_short_of_memory || !is_whole;
+        placer->has_memory = has_memory;
         (void)pthread_cond_signal(&placer->changed);
     }
     (void)pthread_mutex_unlock(&placer->lock);
@@ -95,12 +97,12 @@ static bool hand_over(struct rule_placer *placer)
     (void)pthread_mutex_lock(&placer->lock);
     while (placer->handed_over != NULL)
         (void)pthread_cond_wait(&placer->changed, &placer->lock);
-    bool is_whole = !placer->is_short_of_memory;
+    bool has_memory = placer->has_memory;
     placer->handed_over = &placer->batch[placer->filled];
     (void)pthread_cond_signal(&placer->changed);
     (void)pthread_mutex_unlock(&placer->lock);
     placer->filled = !placer->filled;
-    return is_whole;
+    return has_memory;
 }
 
 /* Empties the batch that was filled; where no thread can be had, here. */
@@ -110,9 +112,8 @@ static bool pass_on(struct rule_placer *placer)
         placer->has_thread = pthread_create(&placer->thread, NULL, run, placer) == 0;
     if (placer->has_thread)
         return hand_over(placer);
-    if (!place(placer, &placer->batch[placer->filled]))
-        placer->is_short_of_memory = true;
-    return !placer->is_short_of_memory;
+    placer->has_memory = place(placer, &placer->batch[placer->filled], placer->has_memory);
+    return placer->has_memory;
 }
 
 bool rule_placer_add(struct rule_placer *placer, const struct compiled_rule *rule)
@@ -137,7 +138,7 @@ bool rule_placer_end(struct rule_placer *placer)
         return true;
     if (placer->has_thread)
         stop_thread(placer);
-    bool is_whole = place(placer, &placer->batch[placer->filled]) && !placer->is_short_of_memory;
+    bool is_whole = place(placer, &placer->batch[placer->filled], placer->has_memory);
     (void)pthread_cond_destroy(&placer->changed);
     (void)pthread_mutex_destroy(&placer->lock);
     free(placer);

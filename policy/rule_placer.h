@@ -7,7 +7,8 @@
 struct compiled_rule;
 struct rule_placer;
 
-/* Both are borrowed until the end, and the table is the placer's alone. NULL when out of memory. */
+/* `table` and `ports` are borrowed until the end, and the table is the placer's alone. NULL when
+ * out of memory. */
 struct rule_placer *rule_placer_new(struct name_table *table, const struct policy_ports *ports);
 /* Adds one rule, and takes a reference to what it demands. False when out of memory: then only the
  * end is left to do. */

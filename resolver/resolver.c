@@ -235,8 +235,6 @@ static size_t answer(struct resolver *resolver, const struct asked *asked, struc
     };
     if (decide(resolver, asked, policy, &terms))
         return RESOLVER_WAITS;
-    if (terms.verdict.rule_id != 0 && resolver->sink.rule_found != NULL)
-        resolver->sink.rule_found(resolver->sink.context, terms.verdict.rule_id);
     size_t limit = answer_limit(asked);
     struct writer writer =
         writer_over(room.start, limit < writer_left(&room) ? limit : writer_left(&room));
@@ -367,6 +365,16 @@ void resolver_look_closer(struct resolver *resolver, const struct resolver_readi
     if (reading->status == QUERY_OK)
         policy_look_closer(policy_view_get(resolver->policy), &reading->query.name,
                            &reading->hashes);
+}
+
+void resolver_expect(struct resolver *resolver, const struct resolver_reading *reading)
+{
+    if (reading->status != QUERY_OK || resolver->sink.rule_expected == NULL)
+        return;
+    int64_t rule_id = policy_guess_rule(policy_view_get(resolver->policy), &reading->query.name,
+                                        &reading->hashes);
+    if (rule_id != 0)
+        resolver->sink.rule_expected(resolver->sink.context, rule_id);
 }
 
 size_t resolver_answer_reading(struct resolver *resolver, const struct resolver_request *request,

@@ -89,9 +89,9 @@ struct resolver_sink {
     void (*query_denied)(void *context, const struct resolver_event *event); /* NULL: nobody */
     /* For each query that a rule decided, so it must cost next to nothing. NULL: nobody is told. */
     void (*rule_decided)(void *context, const struct resolver_decision *decision);
-    /* Comes before it, while the answer is not written yet: time to have memory brought. NULL: not
-     * needed. */
-    void (*rule_found)(void *context, int64_t rule_id);
+    /* May come before it, with a rule that will probably decide: time to have memory brought. NULL:
+     * not needed. */
+    void (*rule_expected)(void *context, int64_t rule_id);
 };
 
 /* How a resolver learns whether a name exists upstream, which only queries of observed clients
@@ -142,8 +142,9 @@ struct resolver_reading {
  * next ones need comes out of memory. resolver_read() borrows the bytes until the answer. */
 void resolver_read(struct resolver *resolver, const uint8_t *bytes, size_t size,
                    struct resolver_reading *ret_reading);
-/* Optional, some time after it. */
+/* Optional, each some time after the step before it. The last one has the sink told of the rule. */
 void resolver_look_closer(struct resolver *resolver, const struct resolver_reading *reading);
+void resolver_expect(struct resolver *resolver, const struct resolver_reading *reading);
 
 /* In place of a size: another server has to be asked first, because the name lies in an internal
  * zone, or passes only because the client is observed. resolver_wait() is next. */

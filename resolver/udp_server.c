@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "resolver/dns.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdalign.h>
@@ -17,9 +18,10 @@ enum {
     BATCH = 64,
     BATCHES_A_TURN = 4, /* about a millisecond; then the loop's other sockets have their turn */
     BUSY_BATCH = 16,
-    AHEAD = 2, /* messages that are read before one is answered; each brings memory for a step */
-    IN_HAND = 4,
+    AHEAD = 3,   /* messages that are read while one is answered; see answer_batch() */
+    IN_HAND = 4, /* with that one */
 };
+static_assert(IN_HAND > AHEAD, "a message is answered before another is read into its place");
 
 /* Room for what a client's message came with. Longer queries than our OPT invites are cut, and so
  * malformed. */
@@ -228,20 +230,27 @@ static void pause_if_busy(struct udp_server *server, int count)
     server->is_paused = true;
 }
 
-/* Returns how many answers there are. While a message is answered the next one's names come out of
- * memory, the places of those of the one behind it, and the bytes of a third, which the kernel
- * wrote: they are not in the nearest cache any more. */
+/* Returns how many answers there are. Each message goes through four steps, and so does the one
+ * behind it, one step later: in between, what the next step needs comes out of memory.
+ * - read: its bytes, which the kernel wrote, are not in the nearest cache any more;
+ * - looked at closer: the slots that say where the policy has the name;
+ * - expected: what the policy has there;
+ * - answered: what counts the rule. */
 static unsigned answer_batch(struct udp_server *server, size_t count, int64_t now_s)
 {
+    struct resolver *resolver = server->resolver;
+    struct resolver_reading *readings = server->readings;
     unsigned answer_count = 0;
     for (size_t step = 0; step < count + AHEAD; step++) {
         if (step + 1 < count)
             __builtin_prefetch(server->arrivals[step + 1].query);
         if (step < count)
-            resolver_read(server->resolver, server->arrivals[step].query,
-                          server->received[step].msg_len, &server->readings[step % IN_HAND]);
+            resolver_read(resolver, server->arrivals[step].query, server->received[step].msg_len,
+                          &readings[step % IN_HAND]);
         if (step >= 1 && step - 1 < count)
-            resolver_look_closer(server->resolver, &server->readings[(step - 1) % IN_HAND]);
+            resolver_look_closer(resolver, &readings[(step - 1) % IN_HAND]);
+        if (step >= 2 && step - 2 < count)
+            resolver_expect(resolver, &readings[(step - 2) % IN_HAND]);
         if (step >= AHEAD)
             answer_count += answer_one(server, step - AHEAD, answer_count, now_s);
     }

@@ -56,6 +56,15 @@ def test_broken_database(tmp_path, content):
     assert path.read_bytes() == content, "what can't be read is not written over"
 
 
+@pytest.mark.parametrize("content", [None, "", "no certificate\n"], ids=["missing", "empty", "of other things"])
+def test_roots_that_are_none(tmp_path, content):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    assert_one_line(serve("--db", tmp_path / "policy.db", "--ca-file", path), 1, path)
+    assert not (tmp_path / "policy.db").exists(), "it is told before the policy is touched"
+
+
 def test_database_of_another_program(tmp_path):
     path = tmp_path / "policy.db"
     assert run(["sqlite3", path, "CREATE TABLE rule (x); PRAGMA user_version = 1;"]).returncode == 0

@@ -3,6 +3,7 @@
 #include "policies.h"
 #include "policy/name_hash.h"
 #include "policy/policy.h"
+#include "policy/policy_builder.h"
 
 /* The ports with a listener are 443 and 8443. */
 static const struct row {
@@ -118,6 +119,38 @@ static void what_was_looked_ahead_changes_nothing(void **state)
     policy_unref(other);
 }
 
+/* The same, with policies that came of it: one has its base, the other a base of its own. */
+static void what_was_looked_ahead_serves_what_came_of_it(void **state)
+{
+    (void)state;
+    const struct rule_change gone = { .id = 1 };
+    struct rule_ids touched;
+    struct policy *policy = policy_of("allow a.example; allow b.example");
+    struct policy *edited =
+        policy_with_changes(policy, &gone, 1, policy_settings(policy), &touched);
+    assert_non_null(edited);
+    free(touched.id);
+    struct policy *merged = policy_merge(edited);
+    assert_non_null(merged);
+    struct policy *const policies[] = { policy, edited, merged };
+    const char *const expected[] = { "allow 1", "no_rule 0", "no_rule 0" };
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        char buffer[64];
+        struct name_hashes hashes;
+        struct host_name name = name_of("a.example");
+        struct policy_question question = { .name = &name, .hashes = &hashes };
+        policy_look_ahead(policy, &name, &hashes);
+        policy_look_closer(policies[i], &name, &hashes);
+        struct verdict verdict = policy_decide_lookup(policies[i], &question, 0);
+        assert_string_equal(describe_verdict(&verdict, buffer, sizeof(buffer)), expected[i]);
+        name = name_of("b.example");
+        policy_look_ahead(policy, &name, &hashes);
+        assert_int_equal(policy_decide_lookup(policies[i], &question, 0).rule_id, 2);
+    }
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+        policy_unref(policies[i]);
+}
+
 int main(void)
 {
     struct tests tests = { .count = 0 };
@@ -125,5 +158,7 @@ int main(void)
     tests_add_row(&tests, "expiry is seen at once", NULL, expiry_is_seen_at_once);
     tests_add_row(&tests, "what was looked ahead changes nothing", NULL,
                   what_was_looked_ahead_changes_nothing);
+    tests_add_row(&tests, "what was looked ahead serves what came of it", NULL,
+                  what_was_looked_ahead_serves_what_came_of_it);
     return tests_run(&tests, "lookup");
 }
