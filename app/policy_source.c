@@ -6,7 +6,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-enum { AWAKE_MS = 150 };
+enum { AWAKE_MS = 150, LARGE_BLOCK_BYTES = 128 * 1024 };
 
 static enum policy_source_status out_of_memory(struct fault *fault)
 {
@@ -72,6 +72,9 @@ struct policy *policy_source_open(struct policy_source *source, const char *path
     *source = (struct policy_source){
         .path = path, .guard = guard, .ports = *ports, .next_expiry_s = RULE_NEVER_EXPIRES
     };
+    /* They come from the kernel and go back to it. Else the C library takes those that a load gave
+     * back for usual, and keeps the next ones in the memory of whichever thread loaded. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
     source->changes = malloc(POLICY_STORE_CHANGES_MAX * sizeof(*source->changes));
     if (source->changes == NULL)
         (void)out_of_memory(fault);
